@@ -1,0 +1,193 @@
+import { resolve } from 'node:path'
+import { type Static, Type } from 'typebox'
+import { checkSettings } from './config-check.ts'
+import { environmentSettings } from './config-environment.ts'
+import { readConfigFile } from './config-file.ts'
+import { UsageError } from './errors.ts'
+
+const closed = { additionalProperties: false } as const
+const Mode = Type.Union([Type.Literal('test'), Type.Literal('live')], { description: 'test or live' })
+const HttpUrl = Type.String({ pattern: '^https?://[^\\s]+$', description: 'an http or https address' })
+const Secret = Type.String({ minLength: 1, maxLength: 512, description: 'a text of 1 to 512 characters' })
+const Count = Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'a whole number from 1 to 1000000' })
+const Name = Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', description: 'up to 64 letters, digits, _ and -' })
+
+const GatewaySettings = Type.Object(
+  {
+    gateway: Type.Union([Type.Literal('stripe'), Type.Literal('simulated')], { description: 'stripe or simulated' }),
+    tenant: Type.Optional(Name),
+    mode: Type.Optional(Mode),
+    merchant: Type.String({
+      pattern: '^mer_[A-Za-z0-9]{1,60}$',
+      description: 'mer_ and up to 60 letters and digits: the merchant of payments that begin at the gateway',
+    }),
+    webhookSecrets: Type.Optional(Type.Array(Secret, { maxItems: 8, description: 'a list of up to 8 texts' })),
+    url: Type.Optional(HttpUrl),
+    apiKey: Type.Optional(Secret),
+  },
+  { ...closed, description: 'an object with gateway, merchant, webhookSecrets and so on' },
+)
+
+/** What `millrace.config.ts` may export and the environment may set. */
+const Settings = Type.Object(
+  {
+    port: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 65_535, description: 'a whole number from 0 (any free port) to 65535' }),
+    ),
+    host: Type.Optional(
+      Type.String({ pattern: '^[A-Za-z0-9.:-]{1,253}$', description: 'an address or name to listen on' }),
+    ),
+    dataDir: Type.Optional(Type.String({ minLength: 1, description: 'the path of a directory' })),
+    databaseUrl: Type.Optional(
+      Type.String({ pattern: '^postgres(ql)?://[^\\s]+$', description: 'an address that begins with postgres://' }),
+    ),
+    mode: Type.Optional(Mode),
+    logLevel: Type.Optional(
+      Type.Union(
+        [
+          Type.Literal('silent'),
+          Type.Literal('fatal'),
+          Type.Literal('error'),
+          Type.Literal('warn'),
+          Type.Literal('info'),
+          Type.Literal('debug'),
+        ],
+        { description: 'silent, fatal, error, warn, info or debug' },
+      ),
+    ),
+    gateways: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[a-z0-9_-]{1,40}$' }), GatewaySettings, {
+        ...closed,
+        description: 'an object with an account for each name of up to 40 small letters, digits, _ and -',
+      }),
+    ),
+    risk: Type.Optional(
+      Type.Object(
+        {
+          perCustomerAMinute: Type.Optional(Count),
+          perMerchantAMinute: Type.Optional(Count),
+          amountMax: Type.Optional(
+            Type.Integer({
+              minimum: 1,
+              maximum: Number.MAX_SAFE_INTEGER,
+              description: 'a whole number of minor units',
+            }),
+          ),
+        },
+        { ...closed, description: 'an object of limits' },
+      ),
+    ),
+    rateLimit: Type.Optional(
+      Type.Object(
+        { perSecond: Type.Optional(Count), burst: Type.Optional(Count) },
+        { ...closed, description: 'an object with perSecond and burst' },
+      ),
+    ),
+  },
+  { ...closed, description: 'an object of settings' },
+)
+
+export type Settings = Static<typeof Settings>
+type Mode = Static<typeof Mode>
+
+export type GatewayConfig = {
+  readonly gateway: 'stripe' | 'simulated'
+  readonly tenant: string | undefined
+  readonly mode: Mode
+  readonly merchant: string
+  /** Several while one is being replaced. */
+  readonly webhookSecrets: readonly string[]
+  readonly url: string | undefined
+  readonly apiKey: string | undefined
+}
+
+export type Config = {
+  readonly port: number
+  readonly host: string
+  /** Absolute. */
+  readonly dataDir: string
+  /** Undefined: the PostgreSQL that comes along is started in the data directory. */
+  readonly databaseUrl: string | undefined
+  readonly mode: Mode
+  readonly logLevel: NonNullable<Settings['logLevel']>
+  readonly gateways: Readonly<Record<string, GatewayConfig>>
+  readonly risk: Readonly<Required<NonNullable<Settings['risk']>>>
+  readonly rateLimit: Readonly<Required<NonNullable<Settings['rateLimit']>>>
+}
+
+/**
+ * Settings of `millrace.config.ts` in `cwd`, and over them those of the environment. Whatever is unknown
+ * or wrong is refused by name, with what would be right; no value is ever repeated in the error.
+ */
+export async function loadConfig(from: {
+  cwd: string
+  env: Readonly<Record<string, string | undefined>>
+}): Promise<Config> {
+  const file = checkSettings(Settings, await readConfigFile(from.cwd), nameInFile)
+  const { values, variableOf } = environmentSettings(from.env)
+  const environment = checkSettings(Settings, values, variableOf)
+  return withDefaults({ ...file, ...environment }, from.cwd)
+}
+
+function nameInFile(path: string): string {
+  return path === '' ? 'millrace.config.ts' : `${path} in millrace.config.ts`
+}
+
+/** The configuration as it may be printed: secrets and passwords are masked. */
+export function describeConfig(config: Config): unknown {
+  return {
+    ...config,
+    databaseUrl: withoutPassword(config.databaseUrl),
+    gateways: Object.fromEntries(
+      Object.entries(config.gateways).map(([account, gateway]) => [account, describeGateway(gateway)]),
+    ),
+  }
+}
+
+const masked = '***'
+
+function describeGateway(gateway: GatewayConfig): unknown {
+  return {
+    ...gateway,
+    url: withoutPassword(gateway.url),
+    apiKey: gateway.apiKey === undefined ? undefined : masked,
+    webhookSecrets: gateway.webhookSecrets.map(() => masked),
+  }
+}
+
+/** Only what is surely harmless is kept: passwords hide in queries too. */
+function withoutPassword(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined
+  if (!URL.canParse(text)) return masked
+  const { protocol, host, pathname } = new URL(text)
+  return `${protocol}//${host}${pathname}`
+}
+
+function withDefaults(settings: Settings, cwd: string): Config {
+  const mode = settings.mode ?? 'test'
+  const gateways = Object.entries(settings.gateways ?? {})
+  return {
+    port: settings.port ?? 4040,
+    host: settings.host ?? '127.0.0.1',
+    dataDir: resolve(cwd, settings.dataDir ?? '.millrace'),
+    databaseUrl: settings.databaseUrl,
+    mode,
+    logLevel: settings.logLevel ?? 'info',
+    gateways: Object.fromEntries(gateways.map(([account, gateway]) => [account, toGateway(account, gateway, mode)])),
+    risk: { perCustomerAMinute: 30, perMerchantAMinute: 60_000, amountMax: 100_000_000, ...settings.risk },
+    rateLimit: { perSecond: 100, burst: 200, ...settings.rateLimit },
+  }
+}
+
+function toGateway(account: string, settings: Static<typeof GatewaySettings>, mode: Mode): GatewayConfig {
+  const { gateway, tenant, merchant, url, apiKey, webhookSecrets = [] } = settings
+  const config = { gateway, tenant, mode: settings.mode ?? mode, merchant, webhookSecrets, url, apiKey }
+  const setting = `gateways.${account}`
+  if (gateway === 'simulated' && config.mode === 'live') {
+    throw new UsageError(`${setting}.gateway must not be simulated in live mode: it moves no money.`)
+  }
+  if (gateway === 'stripe' && webhookSecrets.length === 0) {
+    throw new UsageError(`${setting}.webhookSecrets must name a signing secret: without one no webhook can be trusted.`)
+  }
+  return config
+}

@@ -1,0 +1,51 @@
+import { createHmac, type KeyObject } from 'node:crypto'
+import type { MasterKey } from './master-key.ts'
+
+/**
+ * A keyed name for something that must not be stored itself: 26 characters of Crockford's base32
+ * (130 bits). The same purpose and parts always give the same digest under one master key; digests
+ * of different purposes cannot be compared. A purpose is a constant of the code, never user input.
+ */
+export type Digest = (purpose: string, ...parts: string[]) => string
+
+/** A derived key is kept per purpose; past this many somebody makes purposes out of data. */
+const purposesMax = 256
+
+export function createDigest(masterKey: MasterKey): Digest {
+  const keys = new Map<string, KeyObject>()
+  const keyFor = (purpose: string): KeyObject => {
+    const known = keys.get(purpose)
+    if (known) return known
+    const key = masterKey.derive(`digest/${purpose}`)
+    if (keys.size < purposesMax) keys.set(purpose, key)
+    return key
+  }
+  return (purpose, ...parts) => base32(createHmac('sha256', keyFor(purpose)).update(encode(parts), 'utf16le').digest())
+}
+
+/**
+ * Every part behind its length, so that ('ab', 'c') is not ('a', 'bc'). Hashed as UTF-16, because in
+ * UTF-8 all lone surrogates become one character and two texts could share a digest.
+ */
+function encode(parts: readonly string[]): string {
+  let text = ''
+  for (const part of parts) text += `${part.length}:${part}`
+  return text
+}
+
+const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
+
+/** The first 130 bits, five at a time; also for random ids, with 17 random bytes. */
+export function base32(bytes: Buffer): string {
+  let text = ''
+  let [bits, held] = [0, 0]
+  for (let at = 0; text.length < 26; at += 1) {
+    held = ((held << 8) | (bytes[at] ?? 0)) & 0xfff
+    bits += 8
+    while (bits >= 5 && text.length < 26) {
+      bits -= 5
+      text += alphabet[(held >> bits) & 31]
+    }
+  }
+  return text
+}
