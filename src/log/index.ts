@@ -1,0 +1,33 @@
+export { asyncApiOf } from './asyncapi.ts'
+export {
+  type BrowsedEvent,
+  eventsAfter,
+  eventsNamed,
+  eventsOfKey,
+  gaps,
+  type Lag,
+  lagOfGroups,
+  listTimers,
+  positionBeforeLast,
+} from './browse.ts'
+export { toCloudEvent } from './cloud-event.ts'
+export { EventInvalid } from './codec.ts'
+export type { LoopReport } from './consumer.ts'
+export { createDoor, type Door } from './door.ts'
+export { type DataOf, type EventOf, type EventType, eventType, follow, type NewEvent, type RecordedEvent } from './event.ts'
+export { fencedTransaction } from './fenced.ts'
+export {
+  type Decision,
+  decider,
+  type HandlerContext,
+  type Module,
+  type NewDelivery,
+  projection,
+  roleOf,
+  type TimerChange,
+} from './module.ts'
+export { listParked, requestRetry, showParked } from './parked.ts'
+export { partitionOf } from './partitioner.ts'
+export { type LogOptions, type RunningLog, registerLog, startLog } from './runtime.ts'
+export { topologyOf } from './topology.ts'
+export { createWakeups, type Wakeups } from './wakeup.ts'

@@ -1,0 +1,117 @@
+import { type Database, statement } from '#kernel/database'
+import { describeFailure, failureOf } from './failure.ts'
+import type { LeaseBook } from './lease.ts'
+import * as sql from './sql.ts'
+import { type Consumer, handleRows, type StepContext } from './step.ts'
+import type { Wakeups } from './wakeup.ts'
+
+/** Parked events of a key in one transaction. */
+const REDRIVE_BATCH = 100
+
+type RetryContext = StepContext & { readonly leases: LeaseBook; readonly wakeups: Wakeups }
+
+/**
+ * Handles anew the parked events of the keys somebody asked to retry, in their order. It runs in the
+ * loop of the group, under the same lock as its batches: no new event of the key can pass in between,
+ * and the key is let go only when nothing of it is parked.
+ */
+export async function retryParked(consumer: Consumer, context: RetryContext): Promise<void> {
+  const leases = context.leases.of(consumer.group)
+  for (const { key, partition } of await sql.requestedRetries(context.database, consumer.group, [...leases.keys()])) {
+    const epoch = leases.get(partition)
+    if (epoch !== undefined) await retryKey(consumer, { key, partition, epoch }, context)
+  }
+}
+
+type Target = { key: string; partition: number; epoch: bigint }
+
+async function retryKey(consumer: Consumer, target: Target, context: RetryContext): Promise<void> {
+  let batch = REDRIVE_BATCH
+  while (true) {
+    try {
+      const { handled, wake } = await retryBatch(consumer, target, batch, context)
+      context.wakeups.wake(wake)
+      if (handled === 0) return
+    } catch (error) {
+      if (failureOf(error) === 'fault') throw error
+      if (batch === 1) return sql.retryFailed(context.database, consumer.group, target.key, describeFailure(error))
+      batch = Math.max(1, Math.floor(batch / 8))
+    }
+  }
+}
+
+async function retryBatch(consumer: Consumer, { key, partition, epoch }: Target, limit: number, context: RetryContext) {
+  const { group, role } = consumer
+  return context.database.transaction({}, async (tx) => {
+    const held = await sql.fence(tx, group, new Map([[partition, epoch]]))
+    if (held.length === 0) return { handled: 0, wake: [] }
+    const parked = untilFiring(await sql.parkedNext(tx, group, key, limit))
+    const sequences = parked.map(({ sequence }) => sequence)
+    await sql.unpark(tx, group, key, sequences)
+    await sql.releaseKey(tx, group, key)
+    await tx.become(role)
+    const rows = parked.map(({ event }) => restored(event))
+    const wake = rows.length > 0 ? await handleRows(consumer, rows, tx, context, async () => {}) : []
+    return { handled: rows.length, wake }
+  })
+}
+
+/** A firing begins a batch: what comes before it may cancel it. */
+function untilFiring<Row extends { event: Record<string, unknown> }>(parked: readonly Row[]): readonly Row[] {
+  const next = parked.findIndex(({ event }, place) => place > 0 && event.timer_id != null)
+  return next === -1 ? parked : parked.slice(0, next)
+}
+
+/** A parked row is the event as `log.take` gave it, through JSON. */
+function restored(event: Record<string, unknown>): sql.EventRow {
+  const row = event as unknown as sql.EventRow
+  return { ...row, offset: BigInt(String(event.offset)), time: new Date(String(event.time)) }
+}
+
+export type ParkedKey = {
+  group: string
+  key: string
+  events: number
+  first_type: string
+  error: string | null
+  parked_at: Date
+  retry_requested_at: Date | null
+}
+
+const LIST = statement(
+  'log.parked_list',
+  `select k.grp as "group", k.key, k.parked_at, k.retry_requested_at,
+     (select count(*)::int from log.parked p where p.grp = k.grp and p.key = k.key) as events,
+     f.event ->> 'type' as first_type, f.error
+   from log.parked_key k
+   left join lateral (
+     select p.event, p.error from log.parked p where p.grp = k.grp and p.key = k.key order by p.sequence limit 1
+   ) f on true
+   where ($1::text is null or k.grp = $1)
+   order by k.parked_at, k.grp, k.key limit 1000`,
+)
+export function listParked(database: Database, group: string | null): Promise<ParkedKey[]> {
+  return database.query<ParkedKey>(LIST, [group])
+}
+
+const SHOW = statement(
+  'log.parked_show',
+  'select sequence, event, error, attempts, parked_at from log.parked where grp = $1 and key = $2 order by sequence',
+)
+export function showParked(database: Database, group: string, key: string) {
+  return database.query<{ sequence: bigint; event: Record<string, unknown>; error: string | null; attempts: number; parked_at: Date }>(
+    SHOW,
+    [group, key],
+  )
+}
+
+const REQUEST = statement(
+  'log.request_retry',
+  `update log.parked_key set retry_requested_at = log.now()
+   where ($1::text is null or grp = $1) and ($2::text is null or key = $2)
+   returning grp as "group", key`,
+)
+/** Asks the group's owner to handle a key's parked events anew. Safe to repeat: a request is a mark, not a job. */
+export function requestRetry(database: Database, group: string | null, key: string | null) {
+  return database.query<{ group: string; key: string }>(REQUEST, [group, key])
+}

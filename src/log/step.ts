@@ -1,0 +1,204 @@
+import type { Clock } from '#kernel/clock'
+import type { Database, Tx } from '#kernel/database'
+import { invariant } from '#kernel/invariant'
+import { appendRows, decode, encode } from './codec.ts'
+import type { EventType, RecordedEvent } from './event.ts'
+import type { Decision, NewDelivery } from './module.ts'
+import * as sql from './sql.ts'
+import { scheduleRows } from './timer-row.ts'
+
+/** A consumer as the loop runs it: a decider or a projection, made alike. */
+export type Consumer = {
+  readonly group: string
+  readonly role: string
+  readonly topics: readonly string[]
+  readonly types: ReadonlyMap<string, EventType>
+  readonly publishes: ReadonlySet<EventType>
+  /** Firings of timers are its own to take: a projection only reads them, now or in a replay. */
+  readonly spendsTimers: boolean
+  handle(events: readonly RecordedEvent[], tx: Tx, now: number): Promise<Decision>
+}
+
+export type StepContext = {
+  readonly database: Database
+  readonly clock: Clock
+  /** Writes deliveries in the consumer's transaction: `#delivery`'s door. */
+  enqueue(tx: Tx, deliveries: readonly NewDelivery[]): Promise<void>
+}
+
+/** Bounds of one transaction; `total` shrinks while a poison event is being cornered. */
+export type Bounds = { readonly perPartition: number; readonly total: number; readonly bytes: number }
+
+export type StepResult = {
+  /** Events the transaction moved past. */
+  readonly events: number
+  /** Events handed to the handler. */
+  readonly handled: number
+  readonly parked: number
+  readonly isFull: boolean
+  /** Partitions that hold an event of a newer version than this code knows. */
+  readonly stopped: readonly { readonly partition: number; readonly type: string; readonly version: number }[]
+  /** Topics and destinations that have something new. */
+  readonly wake: readonly string[]
+}
+
+/** A batch that could not be handled: the caller corners the one event at fault, or tries again. */
+export class PoisonEvent extends Error {
+  override name = 'PoisonEvent'
+  /** All that the transaction would have moved past, and not only what was handled: parked successors lie between. */
+  readonly rows: readonly sql.Place[]
+
+  constructor(rows: readonly sql.Place[], cause: unknown) {
+    super('the batch could not be handled', { cause })
+    this.rows = rows
+  }
+}
+
+const NOTHING: StepResult = { events: 0, handled: 0, parked: 0, isFull: false, stopped: [], wake: [] }
+
+/**
+ * One transaction of a consumer: takes what is next on the leased partitions, handles it, and commits
+ * effects, timers, deliveries, offset and facts together. A crash anywhere repeats the whole step.
+ */
+export async function step(
+  consumer: Consumer,
+  leases: sql.Leases,
+  bounds: Bounds,
+  context: StepContext,
+): Promise<StepResult> {
+  if (leases.size === 0) return NOTHING
+  return context.database.transaction({ role: consumer.role }, async (tx) => {
+    const types = [...consumer.types.keys()]
+    const rows = await sql.take(tx, { group: consumer.group, leases, topics: consumer.topics, types, ...bounds })
+    const sorted = sort(rows, consumer)
+    if (sorted.passed.length === 0) return { ...NOTHING, stopped: sorted.stopped }
+
+    if (sorted.parked.length > 0) await sql.park(tx, consumer.group, sorted.parked, null)
+    const moveOn = () => sql.advance(tx, consumer.group, progressOf(sorted.passed))
+    const wake = await handleRows(consumer, sorted.ready, tx, context, moveOn).catch((error: unknown) => {
+      throw new PoisonEvent(sorted.passed, error)
+    })
+    return {
+      events: sorted.passed.length,
+      handled: sorted.ready.length,
+      parked: sorted.parked.length,
+      isFull: rows.length >= bounds.total || rows.length >= bounds.perPartition * leases.size,
+      stopped: sorted.stopped,
+      wake,
+    }
+  })
+}
+
+/**
+ * Parks events that stand at the head of their partitions, so that the rest flows. `leases` are those under which
+ * they were read: with newer ones another process may have been here in between.
+ */
+export async function parkHead(
+  consumer: Consumer,
+  leases: sql.Leases,
+  { rows, error }: { rows: readonly sql.Place[]; error: string },
+  { database }: StepContext,
+): Promise<boolean> {
+  return database.transaction({}, async (tx) => {
+    const held = new Set(await sql.fence(tx, consumer.group, leases))
+    const ours = rows.filter(({ partition }) => held.has(partition))
+    if (ours.length === 0) return false
+    await sql.park(tx, consumer.group, ours, error)
+    await sql.advance(tx, consumer.group, progressOf(ours))
+    return true
+  })
+}
+
+/** Runs the handler on rows and writes what it decided; the append is the last act, behind `moveOn`. */
+export async function handleRows(
+  consumer: Consumer,
+  rows: readonly sql.EventRow[],
+  tx: Tx,
+  context: StepContext,
+  moveOn: () => Promise<void>,
+): Promise<string[]> {
+  return write(consumer, await decide(consumer, rows, tx, context), tx, context, moveOn)
+}
+
+async function write(
+  consumer: Consumer,
+  { facts = [], timers = [], deliveries = [] }: Decision,
+  tx: Tx,
+  context: StepContext,
+  moveOn: () => Promise<void>,
+): Promise<string[]> {
+  // A batch may change one timer several times: the last change stands.
+  const changes = new Map(timers.map((change) => ['cancel' in change ? change.cancel : change.schedule.id, change]))
+  const cancels = [...changes.values()].flatMap((change) => ('cancel' in change ? [change.cancel] : []))
+  const schedules = [...changes.values()].flatMap((change) => ('schedule' in change ? [change.schedule] : []))
+  if (cancels.length > 0) await sql.cancel(tx, cancels)
+  if (schedules.length > 0) await sql.schedule(tx, scheduleRows(schedules))
+  if (deliveries.length > 0) await context.enqueue(tx, deliveries)
+  await moveOn()
+
+  for (const { of } of facts) invariant(consumer.publishes.has(of), `${consumer.group} does not declare ${of.type}`)
+  const encoded = facts.map((fact) => encode(fact))
+  if (encoded.length > 0) await sql.append(tx, appendRows(encoded))
+  return [
+    ...new Set(encoded.map(({ topic }) => topic)),
+    ...new Set(deliveries.map(({ destination }) => `delivery:${destination}`)),
+    ...(schedules.length > 0 ? ['timers'] : []),
+  ]
+}
+
+async function decide(
+  consumer: Consumer,
+  rows: readonly sql.EventRow[],
+  tx: Tx,
+  { clock }: StepContext,
+): Promise<Decision> {
+  const events = rows.flatMap((row) => {
+    const of = consumer.types.get(row.type)
+    return of ? [decode(row, of)] : []
+  })
+  const live = consumer.spendsTimers ? await withoutStaleFirings(events, tx) : events
+  return live.length > 0 ? consumer.handle(live, tx, clock.now()) : {}
+}
+
+/** A firing counts once, and only if the timer was neither cancelled nor rescheduled since. */
+async function withoutStaleFirings(events: RecordedEvent[], tx: Tx): Promise<RecordedEvent[]> {
+  const firings = events.flatMap(({ timer }) => (timer ? [timer] : []))
+  if (firings.length === 0) return events
+  const live = await sql.spendTimers(tx, firings)
+  return events.filter(({ timer }) => timer === null || live.delete(sql.firingName(timer)))
+}
+
+function sort(rows: readonly (sql.EventRow | sql.SkippedRow)[], consumer: Consumer) {
+  const passed: sql.Place[] = []
+  const parked: sql.EventRow[] = []
+  const ready: sql.EventRow[] = []
+  const stopped = new Map<number, { partition: number; type: string; version: number }>()
+  const keys = new Set<string>()
+  const cut = new Set<number>()
+  for (const row of rows) {
+    if (stopped.has(row.partition) || cut.has(row.partition)) continue
+    // A firing is judged before its batch is handled: what may cancel it must be handled in a batch before.
+    if (row.version !== null && row.timer_id !== undefined && keys.has(row.key)) {
+      cut.add(row.partition)
+      continue
+    }
+    keys.add(row.key)
+    const of = row.version === null ? undefined : consumer.types.get(row.type)
+    if (of && row.version !== null && row.version > of.version) {
+      const { partition, type, version } = row
+      stopped.set(partition, { partition, type, version })
+      continue
+    }
+    passed.push(row)
+    if (row.version !== null && of) (row.is_parked ? parked : ready).push(row)
+  }
+  return { passed, parked, ready, stopped: [...stopped.values()] }
+}
+
+function progressOf(rows: readonly sql.Place[]): sql.Progress[] {
+  const last = new Map<string, sql.Progress>()
+  for (const { topic, partition, offset } of rows) {
+    last.set(`${topic}/${partition}`, { topic, partition, nextOffset: offset + 1n })
+  }
+  return [...last.values()]
+}
