@@ -1,0 +1,90 @@
+import type * as gatewayEvents from '#gateways/events'
+import type { Database, Tx } from '#kernel/database'
+import { type Decision, decider, type EventOf, type HandlerContext, type Module } from '#log'
+import { type DecidePorts, decide, type PaymentInput } from './decide.ts'
+import { decidePayout } from './decide-payout.ts'
+import * as events from './events.ts'
+import * as sql from './sql.ts'
+
+export type { DecidePorts } from './decide.ts'
+export { type PaymentRoutePorts, paymentRoutes } from './routes.ts'
+export { findPayments, type PaymentView } from './view.ts'
+
+/** Event types of others that this module reads: handed over, because modules share types only. */
+export type PaymentsReads = Pick<typeof gatewayEvents, 'objectReported' | 'callAnswered' | 'payoutReported'>
+
+export function createPayments(reads: PaymentsReads, ports: DecidePorts): Module {
+  return {
+    name: 'payments',
+    summary: 'Once per key, executed, and in the right state whatever order its news arrive in.',
+    events: Object.values(events),
+    accepts: [events.paymentRequested],
+    deciders: [paymentsDecider(reads, ports)],
+    migrations: new URL('./migrations/', import.meta.url),
+  }
+}
+
+export const inbox = events.paymentRequested
+
+export function paymentsOfCustomer(database: Database, tenant: string, customer: string): Promise<string[]> {
+  return sql.paymentsOfCustomer(database, tenant, customer)
+}
+
+function paymentsDecider(reads: PaymentsReads, ports: DecidePorts) {
+  const { inquiryDue, paymentRequested, ...published } = events
+  return decider({
+    name: 'decide',
+    reads: [paymentRequested, inquiryDue, reads.objectReported, reads.callAnswered, reads.payoutReported],
+    publishes: Object.values(published),
+    handle: async (batch, context) => {
+      const decisions: Decision[] = []
+      const payouts = batch.filter((event) => event.type === 'gateway.payout_reported')
+      const payments = batch.filter((event) => event.type !== 'gateway.payout_reported')
+      if (payments.length > 0) decisions.push(await decidePayments(payments, context, ports))
+      if (payouts.length > 0) decisions.push(await decidePayouts(payouts, context.tx))
+      return joined(decisions)
+    },
+  })
+}
+
+async function decidePayments(
+  batch: readonly PaymentInput[],
+  { tx, now }: HandlerContext,
+  ports: DecidePorts,
+): Promise<Decision> {
+  const records = await sql.load(tx, batch.map(refOf))
+  const touched = new Set<string>()
+  const decisions = batch.map((event) => {
+    const name = sql.refName(refOf(event))
+    const decided = decide(records.get(name), event, now, ports)
+    records.set(name, decided.payment)
+    touched.add(name)
+    return decided
+  })
+  await sql.store(tx, [...records].flatMap(([name, record]) => (touched.has(name) ? [record] : [])))
+  return joined(decisions)
+}
+
+function joined(decisions: readonly Decision[]): Decision {
+  return {
+    facts: decisions.flatMap(({ facts = [] }) => facts),
+    timers: decisions.flatMap(({ timers = [] }) => timers),
+    deliveries: decisions.flatMap(({ deliveries = [] }) => deliveries),
+  }
+}
+
+async function decidePayouts(batch: readonly EventOf<PaymentsReads['payoutReported']>[], tx: Tx): Promise<Decision> {
+  const records = await sql.loadPayouts(tx, batch.map(refOf))
+  const facts = batch.flatMap((event) => {
+    const ref = refOf(event)
+    const decided = decidePayout(records.get(sql.refName(ref))?.state, event)
+    records.set(sql.refName(ref), { ...ref, state: decided.state })
+    return decided.facts
+  })
+  await sql.storePayouts(tx, [...records.values()])
+  return { facts }
+}
+
+function refOf({ tenant, mode, key }: { tenant: string; mode: string; key: string }): sql.PaymentRef {
+  return { tenant, mode, id: key }
+}
