@@ -1,0 +1,97 @@
+import type { Delivery, Destination, Outcome } from '#delivery'
+import type { HttpFetch } from '#kernel/fetch'
+import type { Seal } from '#kernel/seal'
+import { follow, type NewEvent } from '#log'
+import { Type } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { invariant } from '#kernel/invariant'
+import type { GatewayAccount } from './account.ts'
+import { callAnswered } from './events.ts'
+import { createSimulatedClient, type GatewayOutcome, type SimulatedClient } from '#gateways/simulated'
+
+/** The gateway answers the same to the same idempotency key for this long; past it, it is only asked. */
+const IDEMPOTENCY_WINDOW_MS = 24 * 60 * 60 * 1000
+const CALL_TIMEOUT_MS = 10_000
+const CONCURRENCY = 32
+
+/** What `payments` asks of a gateway account. */
+const Authorize = Type.Object({
+  call: Type.Literal('authorize'),
+  operation: Type.String(),
+  payment: Type.String(),
+  amount: Type.Integer({ minimum: 1 }),
+  currency: Type.String(),
+  captureMode: Type.Union([Type.Literal('automatic'), Type.Literal('manual')]),
+  /** Sealed. */
+  paymentMethod: Type.String(),
+})
+const Find = Type.Object({ call: Type.Literal('find'), operation: Type.String(), payment: Type.String() })
+const call = Compile(Type.Union([Authorize, Find]))
+
+type Settled = GatewayOutcome | { readonly outcome: 'expired' }
+
+/** Where calls to a gateway account go. The account must have an address. */
+export function gatewayDestination(account: GatewayAccount, seal: Seal, fetch: HttpFetch): Destination {
+  const { url, apiKey = '' } = account
+  invariant(url !== undefined, 'an account that is called has an address')
+  const digest = (id: string): string => seal.digest('gateway-object', account.tenant, account.name, id)
+  const client = createSimulatedClient({ url, apiKey, fetch, digest })
+  return {
+    name: `gateway:${account.name}`,
+    idempotency: { kind: 'window', windowMs: IDEMPOTENCY_WINDOW_MS },
+    concurrency: CONCURRENCY,
+    attempt: (delivery, kind) => attempt(client, seal, delivery, kind),
+    settle: (delivery, outcome) => [answer(account, delivery, outcome.kind === 'done' ? (outcome.result as Settled) : { outcome: 'expired' })],
+  }
+}
+
+async function attempt(client: SimulatedClient, seal: Seal, delivery: Delivery, kind: 'send' | 'ask'): Promise<Outcome> {
+  const { payload, cause } = delivery
+  invariant(call.Check(payload), 'a gateway call is one this module knows')
+  const outcome =
+    kind === 'ask' || payload.call === 'find'
+      ? await client.find(payload.payment)
+      : await authorize(client, seal, payload, cause.tenant)
+  return outcome.outcome === 'unreachable' ? { kind: 'retry', reason: 'unreachable' } : { kind: 'done', result: outcome }
+}
+
+async function authorize(
+  client: SimulatedClient,
+  seal: Seal,
+  { operation, payment, amount, currency, captureMode, paymentMethod }: Type.Static<typeof Authorize>,
+  tenant: string,
+): Promise<GatewayOutcome> {
+  const [token] = await seal.open([paymentMethod], paymentMethodContext(tenant))
+  // The person was erased before the payment was executed: there is nothing left to charge.
+  if (!token) return { outcome: 'refused', code: 'payment_method_erased' }
+  return client.authorize({
+    paymentId: payment,
+    operationId: operation,
+    amountMinor: amount,
+    currency,
+    captureMode,
+    paymentMethod: token.toString('utf8'),
+    timeoutMs: CALL_TIMEOUT_MS,
+  })
+}
+
+export function paymentMethodContext(tenant: string): string {
+  return `${tenant}/payment.requested/paymentMethod`
+}
+
+function answer(account: GatewayAccount, delivery: Delivery, settled: Settled): NewEvent {
+  const { payload } = delivery
+  invariant(call.Check(payload), 'a gateway call is one this module knows')
+  invariant(settled.outcome !== 'unreachable', 'an unreachable gateway is tried again')
+  const data = {
+    gateway: account.gateway,
+    account: account.name,
+    merchant: account.merchant,
+    call: payload.call,
+    operation: payload.operation,
+    outcome: settled.outcome,
+    ...('code' in settled ? { code: settled.code } : {}),
+    reports: 'reports' in settled ? settled.reports : [],
+  }
+  return follow(delivery.cause, callAnswered, data, { key: payload.payment, part: delivery.id })
+}

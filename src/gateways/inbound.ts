@@ -1,0 +1,75 @@
+import { brandId, type EventId, type TenantId } from '#kernel/ids'
+import type { Seal } from '#kernel/seal'
+import type { NewEvent } from '#log'
+import type { GatewayAccount } from './account.ts'
+import { eventReceived } from './events.ts'
+import { mapStripeEvent } from './stripe/map.ts'
+import { verifySignature } from './stripe/signature.ts'
+
+export type Webhook = {
+  readonly account: GatewayAccount
+  readonly body: Buffer
+  /** The Stripe-Signature header, as it came. */
+  readonly signature: string | undefined
+  readonly traceparent: string
+  /** Unix milliseconds. */
+  readonly now: number
+}
+
+export type InboundOutcome =
+  | { readonly status: 'event'; readonly event: NewEvent }
+  | { readonly status: 'signature_invalid' | 'signature_stale' | 'body_malformed' | 'mode_mismatch' }
+
+/** A webhook's bytes to an event for `gateway.inbox`: authentic, mapped, its body sealed. */
+export async function openWebhook(webhook: Webhook, seal: Seal): Promise<InboundOutcome> {
+  const { account, body, signature, now } = webhook
+  const verdict = verifySignature({ body, header: signature, secrets: account.webhookSecrets, nowMs: now })
+  if (verdict === 'stale') return { status: 'signature_stale' }
+  if (verdict !== 'valid') return { status: 'signature_invalid' }
+
+  const digestId = (id: string): string => seal.digest('gateway-object', account.tenant, account.name, id)
+  const mapped = mapStripeEvent(parsed(body), digestId)
+  if (mapped === 'not_an_event') return { status: 'body_malformed' }
+  // Test money in live books, or the reverse, is a secret pasted into the wrong account.
+  if (mapped.livemode !== (account.mode === 'live')) return { status: 'mode_mismatch' }
+
+  const subject = `payment:${seal.digest('gateway-root', account.tenant, account.name, mapped.root)}`
+  const [key] = await seal.dataKey([{ tenant: account.tenant, subject }])
+  if (!key) return { status: 'body_malformed' }
+  const id = brandId<EventId>(`evt_${seal.digest('gateway-event', account.tenant, account.name, mapped.eventId)}`)
+  return {
+    status: 'event',
+    event: {
+      id,
+      of: eventReceived,
+      key: `${account.name}/${mapped.root}`,
+      tenant: brandId<TenantId>(account.tenant),
+      mode: account.mode,
+      traceparent: webhook.traceparent,
+      causationId: null,
+      correlationId: id,
+      data: {
+        gateway: account.gateway,
+        account: account.name,
+        eventId: mapped.eventId,
+        eventType: mapped.eventType,
+        merchant: account.merchant,
+        ...(mapped.payment === undefined ? {} : { payment: mapped.payment }),
+        reports: mapped.reports,
+        body: seal.seal(key, body, bodyContext(account.tenant)),
+      },
+    },
+  }
+}
+
+export function bodyContext(tenant: string): string {
+  return `${tenant}/gateway.event_received/body`
+}
+
+function parsed(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'))
+  } catch {
+    return undefined
+  }
+}

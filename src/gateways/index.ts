@@ -1,0 +1,53 @@
+import type { Destination } from '#delivery'
+import type { Database } from '#kernel/database'
+import type { Digest } from '#kernel/digest'
+import type { HttpFetch } from '#kernel/fetch'
+import type { Seal } from '#kernel/seal'
+import type { Module } from '#log'
+import type { GatewayAccount } from './account.ts'
+import { correlate } from './correlate.ts'
+import { gatewayDestination } from './destination.ts'
+import * as events from './events.ts'
+import * as sql from './sql.ts'
+
+export type { GatewayAccount } from './account.ts'
+export { paymentMethodContext } from './destination.ts'
+export { bodyContext, type InboundOutcome, openWebhook, type Webhook } from './inbound.ts'
+
+export function createGateways(accounts: readonly GatewayAccount[], digest: Digest): Module {
+  const { eventReceived, objectReported, payoutReported, callAnswered } = events
+  return {
+    name: 'gateways',
+    summary: 'What payment gateways say, in our words, placed on our payments; and the calls we make to them.',
+    events: [eventReceived, objectReported, payoutReported, callAnswered],
+    accepts: [eventReceived],
+    deciders: [correlate(digest)],
+    destinations: accounts.filter(({ url }) => url !== undefined).map(({ name }) => `gateway:${name}`),
+    migrations: new URL('./migrations/', import.meta.url),
+  }
+}
+
+/** A destination for every account that can be called; the others only report. */
+export function gatewayDestinations(accounts: readonly GatewayAccount[], seal: Seal, fetch: HttpFetch): Destination[] {
+  return accounts.filter(({ url }) => url !== undefined).map((account) => gatewayDestination(account, seal, fetch))
+}
+
+/**
+ * The account that executes a payment: the first of its tenant and mode that can be called. Every
+ * account takes every currency.
+ */
+export function createRoute(accounts: readonly GatewayAccount[]) {
+  return ({ tenant, mode }: { tenant: string; mode: string }): string | undefined =>
+    accounts.find((account) => account.tenant === tenant && account.mode === mode && account.url !== undefined)?.name
+}
+
+/** Events that have waited for over an hour to be placed. */
+export function heldLong(database: Database): Promise<bigint> {
+  return sql.heldLong(database)
+}
+
+/** Data keys' subjects of the webhook bodies that concern these payments. */
+export async function bodySubjects(database: Database, digest: Digest, tenant: string, payments: readonly string[]): Promise<string[]> {
+  const objects = await sql.objectsOf(database, tenant, payments)
+  return objects.map(({ account, object }) => `payment:${digest('gateway-root', tenant, account, object)}`)
+}

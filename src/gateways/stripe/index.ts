@@ -1,0 +1,5 @@
+export { fromStripeUnits, toStripeUnits } from './currency.ts'
+export { isObject, type JsonObject, objectAt, textAt, valueAt } from './json.ts'
+export { mapStripeEvent, mapStripeObject } from './map.ts'
+export { codeAt, type DigestId } from './safe.ts'
+export { sign, verifySignature } from './signature.ts'
