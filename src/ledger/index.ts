@@ -1,0 +1,158 @@
+import { hash } from 'node:crypto'
+import type { Database, Tx } from '#kernel/database'
+import { type Decision, decider, type EventOf, type EventType, follow, type Module, partitionOf, projection } from '#log'
+import type * as paymentEvents from '#payments/events'
+import { accountKind } from './accounts.ts'
+import { type Entry, entryFor, type Purpose } from './entry.ts'
+import { entryPosted } from './events.ts'
+import * as sql from './sql.ts'
+
+export { type LedgerRoutePorts, ledgerRoutes } from './routes.ts'
+export { verifyLedger } from './verify.ts'
+
+/** Facts of others that move money: handed over, because modules share types only. */
+export type LedgerReads = Pick<
+  typeof paymentEvents,
+  | 'paymentCaptured'
+  | 'paymentFeeCharged'
+  | 'paymentRefunded'
+  | 'paymentDisputed'
+  | 'paymentDisputeReinstated'
+  | 'paymentDisputeLost'
+  | 'payoutPaid'
+>
+
+export function createLedger(reads: LedgerReads): Module {
+  return {
+    name: 'ledger',
+    summary: 'Who has how much: double entry, whole and final, and balances that are the sums of their postings.',
+    events: [entryPosted],
+    deciders: [postPayments(reads)],
+    projections: [balances],
+    migrations: new URL('./migrations/', import.meta.url),
+  }
+}
+
+type MovementFact = EventOf<LedgerReads[keyof LedgerReads]>
+
+/** Books every movement of money as an entry; the movement and its revision name it, so it is booked once. */
+function postPayments(reads: LedgerReads) {
+  const purposeOf = new Map<EventType, Purpose>([
+    [reads.paymentCaptured, 'capture'],
+    [reads.paymentFeeCharged, 'fee'],
+    [reads.paymentRefunded, 'refund'],
+    [reads.paymentDisputed, 'dispute'],
+    [reads.paymentDisputeReinstated, 'dispute_reinstated'],
+    [reads.paymentDisputeLost, 'dispute_lost'],
+    [reads.payoutPaid, 'payout'],
+  ])
+  const purposes = new Map([...purposeOf].map(([of, purpose]) => [of.type, purpose]))
+  return decider({
+    name: 'post-payments',
+    reads: Object.values(reads),
+    publishes: [entryPosted],
+    handle: (facts, { tx }) => post(tx, facts, purposes),
+  })
+}
+
+async function post(tx: Tx, facts: readonly MovementFact[], purposes: ReadonlyMap<string, Purpose>): Promise<Decision> {
+  const booked = facts.flatMap((fact) => {
+    const kind = purposes.get(fact.type)
+    if (kind === undefined) return []
+    const merchant = 'merchant' in fact.data ? fact.data.merchant : 'none'
+    const { movement: key, account, delta, currency, revision, effectiveAt } = fact.data
+    const entry = entryFor({ key, kind, account, delta, currency, revision }, { merchant, effectiveAt })
+    return [{ fact, entry, row: rowOf(entry, fact) }]
+  })
+  const fresh = await sql.insertEntries(tx, booked.map(({ row }) => row))
+  return {
+    facts: booked
+      .filter(({ row }) => fresh.delete(row.id))
+      .map(({ fact, entry, row }) => follow(fact, entryPosted, postedData(row.id, entry))),
+  }
+}
+
+function rowOf({ source, purpose, postings, effectiveAt }: Entry, fact: MovementFact): sql.EntryRow {
+  const { tenant, mode } = fact
+  return {
+    tenant,
+    mode,
+    source: `${fact.key}/${source}`,
+    id: `ent_${hash('sha256', `${tenant}\n${mode}\n${fact.key}\n${source}`, 'hex').slice(0, 32)}`,
+    purpose,
+    accounts: postings.map(({ account }) => account),
+    amounts: postings.map(({ amount }) => amount.toString()),
+    currencies: postings.map(({ currency }) => currency),
+    effective_ms: effectiveAt,
+    event_id: fact.id,
+    traceparent: fact.traceparent,
+  }
+}
+
+function postedData(entry: string, { source, purpose, effectiveAt, postings }: Entry) {
+  const written = postings.map(({ account, amount, currency }) => ({ account, amount: amount.toString(), currency }))
+  return { entry, source, purpose, effectiveAt, postings: written }
+}
+
+/** Balances of every account, striped by the partition of the entry's key. */
+const balances = projection({
+  name: 'balances',
+  reads: [entryPosted],
+  tables: ['ledger.balance'],
+  fold: async (entries, tx) => {
+    const changes = balanceChanges(entries)
+    if (changes.length > 0) await sql.addToBalances(tx, changes)
+  },
+})
+
+function balanceChanges(entries: readonly EventOf<typeof entryPosted>[]): sql.BalanceChange[] {
+  const sums = new Map<string, { debit: bigint; credit: bigint; entries: number; at: Omit<sql.BalanceChange, 'debit' | 'credit' | 'entries'> }>()
+  for (const { tenant, mode, key, data } of entries) {
+    const stripe = partitionOf(key)
+    for (const { account, currency, amount } of data.postings) {
+      const name = `${tenant}\n${mode}\n${account}\n${currency}\n${stripe}`
+      const sum = sums.get(name) ?? { debit: 0n, credit: 0n, entries: 0, at: { tenant, mode, account, currency, stripe } }
+      const minor = BigInt(amount)
+      if (minor > 0n) sum.debit += minor
+      else sum.credit -= minor
+      sum.entries++
+      sums.set(name, sum)
+    }
+  }
+  return [...sums.values()].map(({ debit, credit, entries: count, at }) => ({
+    ...at,
+    debit: debit.toString(),
+    credit: credit.toString(),
+    entries: count,
+  }))
+}
+
+export type AccountView = {
+  readonly account: string
+  readonly type: string
+  readonly currency: string
+  readonly debit: bigint
+  readonly credit: bigint
+  /** On the account's normal side. */
+  readonly balance: bigint
+  readonly entries: bigint
+}
+
+/** Every account of the tenant with what was debited and credited; the sums of both are equal in each currency. */
+export async function trialBalance(database: Database, about: { tenant: string; mode: string }): Promise<AccountView[]> {
+  return (await sql.trialBalance(database, about.tenant, about.mode)).map(accountView)
+}
+
+/** One line for each currency the account has held; none when nothing was ever booked on it. */
+export async function accountBalances(
+  database: Database,
+  about: { tenant: string; mode: string; account: string },
+): Promise<AccountView[]> {
+  return (await sql.accountBalances(database, about.tenant, about.mode, about.account)).map(accountView)
+}
+
+function accountView({ account, currency, debit, credit, entries }: sql.BalanceRow): AccountView {
+  const kind = accountKind(account)
+  const balance = kind?.normalSide === 'credit' ? credit - debit : debit - credit
+  return { account, type: kind?.type ?? 'unknown', currency, debit, credit, balance, entries }
+}

@@ -1,0 +1,132 @@
+import { type Database, statement, type Tx } from '#kernel/database'
+
+export type EntryRow = {
+  readonly tenant: string
+  readonly mode: string
+  readonly source: string
+  readonly id: string
+  readonly purpose: string
+  readonly accounts: readonly string[]
+  /** Text, because JSON numbers end at 2^53. */
+  readonly amounts: readonly string[]
+  readonly currencies: readonly string[]
+  readonly effective_ms: number
+  readonly event_id: string
+  readonly traceparent: string
+}
+
+const INSERT = statement(
+  'ledger.insert_entries',
+  `insert into ledger.entry (tenant, mode, source, id, purpose, accounts, amounts, currencies, effective_at,
+     booked_at, event_id, traceparent)
+   select tenant, mode, source, id, purpose, accounts::text[], amounts::bigint[], currencies::text[],
+     to_timestamp(effective_ms / 1000.0), log.now(), event_id, traceparent
+   from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+     $9::float8[], $10::text[], $11::text[])
+     as e (tenant, mode, source, id, purpose, accounts, amounts, currencies, effective_ms, event_id, traceparent)
+   on conflict (source, tenant, mode) do nothing
+   returning id`,
+)
+/** Books entries whole; one whose source is booked already is passed over. Returns the ids of the new ones. */
+export async function insertEntries(tx: Tx, entries: readonly EntryRow[]): Promise<Set<string>> {
+  const rows = await tx.query<{ id: string }>(INSERT, [
+    entries.map(({ tenant }) => tenant),
+    entries.map(({ mode }) => mode),
+    entries.map(({ source }) => source),
+    entries.map(({ id }) => id),
+    entries.map(({ purpose }) => purpose),
+    entries.map(({ accounts }) => arrayText(accounts)),
+    entries.map(({ amounts }) => arrayText(amounts)),
+    entries.map(({ currencies }) => arrayText(currencies)),
+    entries.map(({ effective_ms }) => effective_ms),
+    entries.map(({ event_id }) => event_id),
+    entries.map(({ traceparent }) => traceparent),
+  ])
+  return new Set(rows.map(({ id }) => id))
+}
+
+/** An array of an array's row: unnest would flatten arrays of arrays. */
+function arrayText(values: readonly string[]): string {
+  return `{${values.map((value) => `"${value.replace(/[\\"]/g, '\\$&')}"`).join(',')}}`
+}
+
+export type BalanceChange = {
+  readonly tenant: string
+  readonly mode: string
+  readonly account: string
+  readonly currency: string
+  readonly stripe: number
+  readonly debit: string
+  readonly credit: string
+  readonly entries: number
+}
+
+const ADD = statement(
+  'ledger.add_to_balances',
+  `insert into ledger.balance as b (tenant, mode, account, currency, stripe, debit, credit, entries)
+   select * from json_to_recordset($1) as c (tenant text, mode text, account text, currency text, stripe int,
+     debit numeric, credit numeric, entries bigint)
+   order by 1, 2, 3, 4, 5
+   on conflict (tenant, mode, account, currency, stripe) do update
+   set debit = b.debit + excluded.debit, credit = b.credit + excluded.credit, entries = b.entries + excluded.entries`,
+)
+export async function addToBalances(tx: Tx, changes: readonly BalanceChange[]): Promise<void> {
+  await tx.query(ADD, [JSON.stringify(changes)])
+}
+
+export type BalanceRow = { account: string; currency: string; debit: bigint; credit: bigint; entries: bigint }
+
+const TRIAL_BALANCE = statement(
+  'ledger.trial_balance',
+  `select account, currency, sum(debit) as debit, sum(credit) as credit, sum(entries) as entries
+   from ledger.balance where tenant = $1 and mode = $2 group by account, currency order by account, currency`,
+)
+export function trialBalance(database: Database, tenant: string, mode: string): Promise<BalanceRow[]> {
+  return database.query<BalanceRow>(TRIAL_BALANCE, [tenant, mode])
+}
+
+const ACCOUNT = statement(
+  'ledger.account',
+  `select account, currency, sum(debit) as debit, sum(credit) as credit, sum(entries) as entries
+   from ledger.balance where tenant = $1 and mode = $2 and account = $3 group by account, currency order by currency`,
+)
+export function accountBalances(database: Database, tenant: string, mode: string, account: string): Promise<BalanceRow[]> {
+  return database.query<BalanceRow>(ACCOUNT, [tenant, mode, account])
+}
+
+const UNBALANCED = statement(
+  'ledger.unbalanced',
+  `select tenant, mode, currency, sum(amount) as difference from ledger.posting
+   group by tenant, mode, currency having sum(amount) <> 0`,
+)
+const UNBALANCED_ENTRIES = statement(
+  'ledger.unbalanced_entries',
+  'select source from ledger.entry where not ledger.is_balanced(accounts, amounts, currencies) limit 10',
+)
+const DRIFT = statement(
+  'ledger.drift',
+  `select account, currency, booked, projected from (
+     select tenant, mode, account, currency, sum(amount) as booked from ledger.posting group by 1, 2, 3, 4
+   ) p
+   full join (
+     select tenant, mode, account, currency, sum(debit) - sum(credit) as projected from ledger.balance group by 1, 2, 3, 4
+   ) b using (tenant, mode, account, currency)
+   where booked is distinct from projected
+   order by account, currency limit 10`,
+)
+const COUNTS = statement(
+  'ledger.counts',
+  'select count(*) as entries, coalesce(sum(cardinality(accounts)), 0) as postings from ledger.entry',
+)
+
+/** Everything `verify` asks of the tables, from one snapshot would be best and from one quiet moment is enough. */
+export async function integrity(database: Database) {
+  const [counts] = await database.query<{ entries: bigint; postings: bigint }>(COUNTS)
+  return {
+    entries: counts?.entries ?? 0n,
+    postings: counts?.postings ?? 0n,
+    unbalanced: await database.query<{ currency: string; difference: bigint }>(UNBALANCED),
+    unbalancedEntries: await database.query<{ source: string }>(UNBALANCED_ENTRIES),
+    drift: await database.query<{ account: string; currency: string; booked: bigint | null; projected: bigint | null }>(DRIFT),
+  }
+}
