@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto'
+import type { Clock } from '#kernel/clock'
+import type { Database } from '#kernel/database'
+import { brandId, type Mode, type TenantId } from '#kernel/ids'
+import type { Random } from '#kernel/random'
+import type { Module } from '#log'
+import * as sql from './sql.ts'
+
+export { createCallers } from './callers.ts'
+
+/** Who is asking: what every request is done in the name of. */
+export type Caller = { readonly tenant: TenantId; readonly mode: Mode; readonly keyId: string }
+
+/** A revoked key stops working, and a new one starts, within this time. */
+export const KEYS_SEEN_WITHIN_MS = 2_000
+
+export const access: Module = {
+  name: 'access',
+  summary: 'Tenants, and the API keys that speak for them.',
+  events: [],
+  migrations: new URL('./migrations/', import.meta.url),
+}
+
+export type KeyRing = {
+  /** Who the key belongs to, from memory: no request waits for the database to be known. */
+  find(apiKey: string): Caller | undefined
+  refresh(): Promise<void>
+  /** Refreshes every two seconds until the returned function is called. */
+  keepFresh(clock: Clock): () => Promise<void>
+}
+
+export function createKeyRing(database: Database): KeyRing {
+  let ring = new Map<string, Caller>()
+  const refresh = async (): Promise<void> => {
+    const rows = await sql.validKeys(database)
+    ring = new Map(rows.map((row) => [row.hash, callerOf(row)]))
+  }
+  return {
+    find: (apiKey) => ring.get(hashOf(apiKey)),
+    refresh,
+    keepFresh(clock) {
+      const stopping = new AbortController()
+      const run = async (): Promise<void> => {
+        while (!stopping.signal.aborted) {
+          await clock.sleep(KEYS_SEEN_WITHIN_MS, stopping.signal)
+          // With the database away the keys known last go on working.
+          if (!stopping.signal.aborted) await refresh().catch(() => {})
+        }
+      }
+      const done = run()
+      return async () => {
+        stopping.abort()
+        await done
+      }
+    },
+  }
+}
+
+/** Makes a key and returns it: the only time it can be read. */
+export async function issueApiKey(database: Database, random: Random, about: { tenant: string; mode: Mode }): Promise<string> {
+  const apiKey = `mr_${about.mode}_${random.bytes(24).toString('base64url')}`
+  await sql.addKey(database, { ...about, hash: hashOf(apiKey), id: `key_${random.bytes(8).toString('hex')}` })
+  return apiKey
+}
+
+export function revokeApiKey(database: Database, id: string): Promise<boolean> {
+  return sql.revokeKey(database, id)
+}
+
+/** Every key there is or was, without the key itself. */
+export function listApiKeys(database: Database): Promise<sql.ApiKeyView[]> {
+  return sql.allKeys(database)
+}
+
+/** Not a password hash: the key is 192 bits of chance, which nobody guesses. */
+function hashOf(apiKey: string): string {
+  return createHash('sha256').update(apiKey).digest('hex')
+}
+
+function callerOf({ id, tenant, mode }: sql.ApiKeyRow): Caller {
+  return { keyId: id, tenant: brandId<TenantId>(tenant), mode: mode === 'live' ? 'live' : 'test' }
+}
