@@ -17,7 +17,17 @@ import { migrate, type Schema } from '#kernel/migrate'
 import type { Random } from '#kernel/random'
 import { createSeal, type Seal } from '#kernel/seal'
 import { createLedger } from '#ledger'
-import { createDoor, createWakeups, type LoopReport, type Module, type RunningLog, registerLog, roleOf, startLog } from '#log'
+import {
+  createDoor,
+  createWakeups,
+  type LoopReport,
+  type Module,
+  operations,
+  type RunningLog,
+  registerLog,
+  roleOf,
+  startLog,
+} from '#log'
 import * as paymentEvents from '#payments/events'
 import { createPayments, findPayments, inbox, paymentsOfCustomer } from '#payments'
 import { assess, createVelocityRules, type RiskScorer, type VelocityLimits } from '#risk'
@@ -116,7 +126,8 @@ export type RunningApp = { readonly log: RunningLog; stop(): Promise<void> }
 export function createModules(accounts: readonly GatewayAccount[], { digest }: Pick<Seal, 'digest'>): Module[] {
   return [
     access,
-    createGateways(accounts, digest),
+    operations,
+    createGateways(accounts),
     createPayments(gatewayEvents, {
       route: createRoute(accounts),
       operationId: (payment, call, key) => `op_${digest('operation', payment, call, key)}`,
@@ -140,7 +151,8 @@ async function prepare(database: Database, modules: readonly Module[], destinati
 }
 
 export function schemasOf(modules: readonly Module[]): Schema[] {
-  const opensTo = modules.map(({ name }) => roleOf(name))
+  // Roles are made with a module's schema: one without tables of its own has none.
+  const opensTo = modules.filter(({ migrations }) => migrations !== undefined).map(({ name }) => roleOf(name))
   return [
     { name: 'vault', migrations: new URL('./kernel/migrations/', import.meta.url) },
     { name: 'log', migrations: new URL('./log/migrations/', import.meta.url), opensTo },
@@ -177,7 +189,7 @@ async function eraseCustomer(database: Database, seal: Seal, tenant: string, cus
   const subjects = [
     `person:${token}`,
     ...payments.map((payment) => `payment:${payment}`),
-    ...(await bodySubjects(database, seal.digest, tenant, payments)),
+    ...(await bodySubjects(database, tenant, payments)),
   ]
   let destroyed = 0
   for (const subject of subjects) destroyed += await seal.erase(tenant, subject)

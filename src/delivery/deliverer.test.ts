@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { Type } from 'typebox'
 import { DESTINATION, delivery, openDeliveries } from '#harness/deliveries'
 import { until } from '#harness/until'
 import { systemClock } from '#kernel/clock'
 import { eventType, follow } from '#log'
-import { Type } from 'typebox'
 import type { Destination, Outcome } from './destination.ts'
 import type { Delivery } from './sql.ts'
 
@@ -48,7 +48,10 @@ test('the deliveries of a key go one after the other, in order', async (t) => {
   await outside.enqueue(Array.from({ length: 40 }, (_, n) => delivery(`d${n}`, `key ${n % 4}`)))
   await until('all are done', async () => (await outside.count('done')) === 40)
   for (const [key, of] of Map.groupBy(calls, (call) => call.key)) {
-    assert.deepEqual(of.map(({ id }) => id), Array.from({ length: 10 }, (_, n) => `d${Number(key.slice(4)) + n * 4}`))
+    assert.deepEqual(
+      of.map(({ id }) => id),
+      Array.from({ length: 10 }, (_, n) => `d${Number(key.slice(4)) + n * 4}`),
+    )
   }
   assert.deepEqual(process.faults, [])
 })
@@ -106,7 +109,13 @@ test('a process that dies in a call has it repeated by another, while the destin
   const heir = recording()
   await outside.start('heir', heir.destination)
   await until('both are done', async () => (await outside.count('done')) === 2)
-  assert.deepEqual(heir.calls.map(({ id, kind }) => [id, kind]), [['a', 'send'], ['b', 'send']])
+  assert.deepEqual(
+    heir.calls.map(({ id, kind }) => [id, kind]),
+    [
+      ['a', 'send'],
+      ['b', 'send'],
+    ],
+  )
 })
 
 test('past the window in which it may be repeated, a call that may have been made is only asked about', async (t) => {
@@ -135,7 +144,10 @@ test('a call that may have been made is never repeated where repetitions count: 
   await outside.enqueue([delivery('c', 'other')])
   await until('the other key flows', async () => (await outside.count('done')) === 1)
   await until('it is held', async () => (await outside.count('held')) === 1)
-  assert.deepEqual(heir.calls.map(({ id }) => id), ['c'])
+  assert.deepEqual(
+    heir.calls.map(({ id }) => id),
+    ['c'],
+  )
   assert.equal((await outside.attempts()).find(({ id }) => id === 'a')?.reason, 'may_have_been_sent')
 })
 
@@ -165,7 +177,10 @@ test('a call that may have been made and whose time is past is asked about, not 
   const heir = recording({ idempotency: { kind: 'window', windowMs: 100 * HOUR_MS } })
   await outside.start('heir', heir.destination)
   await until('it is over', async () => (await outside.count('done')) === 1)
-  assert.deepEqual(heir.calls.map(({ kind }) => kind), ['ask'])
+  assert.deepEqual(
+    heir.calls.map(({ kind }) => kind),
+    ['ask'],
+  )
 })
 
 test('two processes never call for one delivery at once', async (t) => {
@@ -189,7 +204,10 @@ test('a delivery enqueued while its key settles is never left behind', async (t)
   await until('all are done', async () => (await outside.count('done')) === 160)
   assert.equal(await outside.stranded(), 0)
   for (const [key, of] of Map.groupBy(calls, (call) => call.key)) {
-    assert.deepEqual(of.map(({ id }) => id), Array.from({ length: 40 }, (_, n) => `${key} ${n}`))
+    assert.deepEqual(
+      of.map(({ id }) => id),
+      Array.from({ length: 40 }, (_, n) => `${key} ${n}`),
+    )
   }
 })
 
@@ -200,14 +218,19 @@ test('the same delivery offered twice is one', async (t) => {
   await outside.enqueue([delivery('a', 'key'), delivery('a', 'key')])
   await outside.enqueue([delivery('a', 'key'), delivery('b', 'key')])
   await until('both are done', async () => (await outside.count('done')) === 2)
-  assert.deepEqual(calls.map(({ id }) => id), ['a', 'b'])
+  assert.deepEqual(
+    calls.map(({ id }) => id),
+    ['a', 'b'],
+  )
 })
 
 /** The sequence: five failures open the circuit; when it would probe, the only retry is not due yet. */
 test('a circuit that opened while nothing is due still lets the next call through', async (t) => {
   const outside = await openDeliveries(t)
   let isUp = false
-  const { destination } = recording({ concurrency: 5 }, () => (isUp ? done : { kind: 'retry', reason: 'down', afterMs: HOUR_MS }))
+  const { destination } = recording({ concurrency: 5 }, () =>
+    isUp ? done : { kind: 'retry', reason: 'down', afterMs: HOUR_MS },
+  )
   await outside.start('one', destination)
   await outside.enqueue([0, 1, 2, 3, 4].map((n) => delivery(`d${n}`, `key ${n}`)))
   await until('five have failed', async () => (await outside.attempts()).length === 5)
@@ -236,12 +259,12 @@ test('a process without the lease, or without room, does not spin', async (t) =>
   const { destination, calls } = recording({ concurrency: 1 }, never)
   const one = await outside.start('one', destination)
   const two = await outside.start('two', destination)
-  t.after(() => one.kill())
-  t.after(() => two.kill())
   await outside.enqueue([delivery('a', 'a'), delivery('b', 'b')])
   await until('one is being sent', () => calls.length === 1)
   const before = one.points() + two.points()
   await systemClock.sleep(1_000)
   const points = one.points() + two.points() - before
+  await one.kill()
+  await two.kill()
   assert.ok(points < 120, `${points} points between statements in a second`)
 })

@@ -1,5 +1,6 @@
 import type { Clock } from '#kernel/clock'
 import type { Database } from '#kernel/database'
+import { InvariantViolation } from '#kernel/invariant'
 import type { Random } from '#kernel/random'
 import { fencedTransaction, type NewEvent, type Wakeups } from '#log'
 import { backoffMs } from './backoff.ts'
@@ -72,20 +73,22 @@ class Deliverer {
   async #turn(): Promise<number> {
     try {
       await this.#settleFinished()
-      const started = await this.#start()
+      const room = this.#circuit.admits(this.#destination.concurrency - this.#inFlight.size)
+      // Nothing can start before a call comes back, which wakes this loop, or before the circuit lets one through.
+      if (room <= 0) return this.#circuit.opensInMs() || LOOK_MS
+      const started = await this.#start(room)
+      if (started === 'not ours') return LOOK_MS
       if (started > 0 || this.#finished.length > 0) return 0
       const next = await sql.nextReadyInMs(this.#context.database, this.#destination.name, [...this.#inFlight.keys()])
-      return Math.max(1, this.#circuit.opensInMs(), Math.min(LOOK_MS, next ?? LOOK_MS))
+      return Math.max(1, Math.min(LOOK_MS, next ?? LOOK_MS))
     } catch (error) {
       this.#fault(error)
       return LOOK_MS
     }
   }
 
-  async #start(): Promise<number> {
+  async #start(room: number): Promise<number | 'not ours'> {
     const { database, leases } = this.#context
-    const room = this.#circuit.admits(this.#destination.concurrency - this.#inFlight.size)
-    if (room <= 0) return 0
     let begun: readonly sql.Delivery[] = []
     let recorded = new Map<string, number>()
     const held = await fencedTransaction(database, this.#group, leases.of(this.#group), async (tx) => {
@@ -100,7 +103,7 @@ class Deliverer {
       throw error
     })
     if (begun.length === 0) this.#circuit.unused()
-    if (!held) return 0
+    if (!held) return 'not ours'
     for (const delivery of begun) {
       const wasTried = (recorded.get(delivery.id) ?? 0) < delivery.attempts - 1
       this.#inFlight.set(delivery.id, this.#deliver(delivery, wasTried))
@@ -114,18 +117,44 @@ class Deliverer {
     const kind = kindOf(this.#destination, delivery, wasTriedUnseen, startedAt)
     const settle = (outcome: sql.Settlement['outcome'], about: Partial<sql.Settlement>, facts: readonly NewEvent[]) => {
       const { id, destination, key, attempts } = delivery
-      const base = { id, destination, key, attempt: attempts, startedAt, endedAt: clock.now(), reason: null, retryInMs: null }
+      const base = {
+        id,
+        destination,
+        key,
+        attempt: attempts,
+        startedAt,
+        endedAt: clock.now(),
+        reason: null,
+        retryInMs: null,
+      }
       this.#finished.push({ settlement: { ...base, kind: kind === 'ask' ? 'ask' : 'send', outcome, ...about }, facts })
     }
 
-    if (kind === 'expired') settle('expired', {}, this.#destination.settle(delivery, { kind: 'expired' }))
+    const tell = (outcome: 'done' | 'expired', known: Parameters<Destination['settle']>[1]): void => {
+      const facts = this.#factsOf(delivery, known)
+      if (facts) settle(outcome, {}, facts)
+      else settle('held', { reason: 'outcome_untold' }, [])
+    }
+
+    if (kind === 'expired' || kind === 'hold') this.#circuit.unused()
+    if (kind === 'expired') tell('expired', { kind })
     else if (kind === 'hold') settle('held', { reason: 'may_have_been_sent' }, [])
     else {
       const outcome = await this.#attempt(delivery, kind)
-      if (outcome.kind === 'done') settle('done', {}, this.#destination.settle(delivery, outcome))
+      if (outcome.kind === 'done') tell('done', outcome)
       else settle('retry', { reason: outcome.reason, retryInMs: this.#retryInMs(delivery, outcome) }, [])
     }
     wakeups.wake([`${this.#group}:finished`])
+  }
+
+  /** What the destination tells of an outcome; undefined when it fails over it, which must not lose the outcome. */
+  #factsOf(delivery: sql.Delivery, outcome: Parameters<Destination['settle']>[1]): readonly NewEvent[] | undefined {
+    try {
+      return this.#destination.settle(delivery, outcome)
+    } catch (error) {
+      this.#fault(error)
+      return undefined
+    }
   }
 
   async #attempt(delivery: sql.Delivery, kind: 'send' | 'ask'): Promise<Outcome> {
@@ -145,18 +174,33 @@ class Deliverer {
     return Math.max(afterMs, backoffMs(delivery.attempts, this.#context.random))
   }
 
+  /** A fact that the log refuses holds its own delivery for a person, and keeps no other from being settled. */
   async #settleFinished(): Promise<void> {
     // A copy: more may finish while this transaction is under way, and their facts are not in it.
     const batch = [...this.#finished]
+    try {
+      await this.#settle(batch)
+    } catch (error) {
+      if (!(error instanceof InvariantViolation)) throw error
+      this.#fault(error)
+      for (const attempted of batch) await this.#settle([attempted]).catch(() => this.#settle([untold(attempted)]))
+    }
+  }
+
+  async #settle(batch: readonly Attempted[]): Promise<void> {
     if (batch.length === 0) return
     const { database, leases, wakeups } = this.#context
     const facts = batch.flatMap((attempted) => attempted.facts)
     await fencedTransaction(database, this.#group, leases.of(this.#group), async (tx) => {
-      await sql.settle(tx, batch.map(({ settlement }) => settlement))
+      await sql.settle(
+        tx,
+        batch.map(({ settlement }) => settlement),
+      )
       return facts
     })
     // Fenced off or not, these are over here: another process holds them now and knows that they were tried.
-    this.#finished = this.#finished.slice(batch.length)
+    const over = new Set(batch.map(({ settlement }) => settlement.id))
+    this.#finished = this.#finished.filter(({ settlement }) => !over.has(settlement.id))
     for (const { settlement } of batch) this.#inFlight.delete(settlement.id)
     wakeups.wake(new Set(facts.map(({ of }) => of.topic)))
   }
@@ -166,11 +210,17 @@ class Deliverer {
   }
 }
 
+function untold({ settlement }: Attempted): Attempted {
+  return { settlement: { ...settlement, outcome: 'held', reason: 'outcome_untold', retryInMs: null }, facts: [] }
+}
+
 /** What an attempt may do, given that an earlier one may have reached the destination without our knowing. */
 function kindOf({ idempotency }: Destination, delivery: sql.Delivery, wasTriedUnseen: boolean, now: number) {
   if (wasTriedUnseen && idempotency.kind === 'none') return 'hold'
-  const age = now - delivery.firstAttemptAt
-  if (wasTriedUnseen && idempotency.kind === 'window' && age >= idempotency.windowMs) return 'ask'
-  if (!wasTriedUnseen && delivery.notAfter !== null && now > delivery.notAfter) return 'expired'
-  return 'send'
+  const isLate = delivery.notAfter !== null && now > delivery.notAfter
+  if (wasTriedUnseen && idempotency.kind === 'window') {
+    // Past its time it must not be sent any more; but it may have been, so what became of it has to be found out.
+    return isLate || now - delivery.firstAttemptAt >= idempotency.windowMs ? 'ask' : 'send'
+  }
+  return isLate ? 'expired' : 'send'
 }

@@ -1,5 +1,5 @@
 import type { Tx } from '#kernel/database'
-import type { Digest } from '#kernel/digest'
+import { plainDigest } from '#kernel/digest'
 import { type Decision, decider, type EventOf, follow, type NewEvent } from '#log'
 import { eventReceived, type ObjectReport, objectReported, payoutReported } from './events.ts'
 import * as sql from './sql.ts'
@@ -15,28 +15,26 @@ type Placeable = Pick<Received, 'id' | 'key' | 'tenant' | 'mode' | 'traceparent'
  * what is known of its objects; a payment that began at the gateway gets an id of its own. What only
  * names objects nobody knows yet is held until one of them is placed.
  */
-export function correlate(digest: Digest) {
-  return decider({
-    name: 'correlate',
-    reads: [eventReceived],
-    publishes: [objectReported, payoutReported],
-    handle: (events, { tx }) => place(tx, events.map(withoutBody), digest),
-  })
-}
+export const correlate = decider({
+  name: 'correlate',
+  reads: [eventReceived],
+  publishes: [objectReported, payoutReported],
+  handle: (events, { tx }) => place(tx, events.map(withoutBody)),
+})
 
-async function place(tx: Tx, events: readonly Placeable[], digest: Digest): Promise<Decision> {
+async function place(tx: Tx, events: readonly Placeable[]): Promise<Decision> {
   const fresh = await unseen(tx, events)
-  const payouts = fresh.flatMap((event) => payoutFacts(event, digest))
+  const payouts = fresh.flatMap(payoutFacts)
   const reports = fresh.filter((event) => paymentReports(event).length > 0)
   if (reports.length === 0) return { facts: payouts }
 
   const objects = uniqueObjects(reports)
   const waiting = await sql.heldFor(tx, objects)
-  const locked = await sql.lockObjects(tx, proposals([...reports, ...waiting.map(heldEvent)], digest))
+  const locked = await sql.lockObjects(tx, proposals([...reports, ...waiting.map(heldEvent)]))
   // Looked at again under the locks: what was held meanwhile waits for objects that are locked now.
   const held = (await sql.heldFor(tx, objects)).map(heldEvent)
 
-  const placed = placeAll([...reports, ...held], locked, digest)
+  const placed = placeAll([...reports, ...held], locked)
   await write(tx, placed, locked, {
     newlyHeld: reports.filter((event) => !placed.has(event)),
     released: held.filter((event) => placed.has(event)),
@@ -54,14 +52,13 @@ async function unseen(tx: Tx, events: readonly Placeable[]): Promise<Placeable[]
 function placeAll(
   events: readonly Placeable[],
   locked: readonly sql.LockedObject[],
-  digest: Digest,
 ): Map<Placeable, string> {
   const known = new Map(locked.flatMap((row) => (row.payment === null ? [] : [[sql.objectName(row), row.payment]])))
   const placed = new Map<Placeable, string>()
   let open = events
   while (open.length > 0) {
     const still = open.filter((event) => {
-      const payment = paymentOf(event, known, digest)
+      const payment = paymentOf(event, known)
       if (payment === undefined) return true
       placed.set(event, payment)
       for (const object of objectsOf(event)) {
@@ -76,27 +73,27 @@ function placeAll(
   return placed
 }
 
-function paymentOf(event: Placeable, known: ReadonlyMap<string, string>, digest: Digest): string | undefined {
+function paymentOf(event: Placeable, known: ReadonlyMap<string, string>): string | undefined {
   if (event.data.payment !== undefined) return event.data.payment
   for (const object of objectsOf(event)) {
     const mapped = known.get(sql.objectName(object))
     if (mapped !== undefined) return mapped
   }
-  return paymentBegunBy(event, digest)
+  return paymentBegunBy(event)
 }
 
 /** The payment an event names or begins; undefined for one that has to wait for its parent. */
-function paymentBegunBy(event: Placeable, digest: Digest): string | undefined {
+function paymentBegunBy(event: Placeable): string | undefined {
   const { account, payment } = event.data
   const root = rootOf(paymentReports(event))
-  return payment ?? (root && `pay_${digest('gateway-payment', event.tenant, event.mode, account, root)}`)
+  return payment ?? (root && `pay_${plainDigest('gateway-payment', event.tenant, event.mode, account, root)}`)
 }
 
 /** Every object with the payment it would belong to if nothing else is known of it; in one order for everybody. */
-function proposals(events: readonly Placeable[], digest: Digest): (sql.ObjectRef & { payment: string | null })[] {
+function proposals(events: readonly Placeable[]): (sql.ObjectRef & { payment: string | null })[] {
   const proposed = new Map<string, sql.ObjectRef & { payment: string | null }>()
   for (const event of events) {
-    const payment = paymentBegunBy(event, digest) ?? null
+    const payment = paymentBegunBy(event) ?? null
     for (const object of objectsOf(event)) {
       const name = sql.objectName(object)
       if (proposed.get(name)?.payment == null) proposed.set(name, { ...object, payment })
@@ -147,12 +144,12 @@ function reportFact(event: Placeable, payment: string): NewEvent {
   return follow(event, objectReported, data, { key: payment })
 }
 
-function payoutFacts(event: Placeable, digest: Digest): NewEvent[] {
+function payoutFacts(event: Placeable): NewEvent[] {
   const { gateway, account, eventId, reports } = event.data
   const payouts = reports.filter((report) => report.kind === 'payout')
   const [first] = payouts
   if (!first) return []
-  const key = `pyo_${digest('gateway-payout', event.tenant, event.mode, account, first.id)}`
+  const key = `pyo_${plainDigest('gateway-payout', event.tenant, event.mode, account, first.id)}`
   return [follow(event, payoutReported, { gateway, account, eventId, reports: payouts }, { key })]
 }
 

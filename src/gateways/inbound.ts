@@ -1,4 +1,5 @@
 import { brandId, type EventId, type TenantId } from '#kernel/ids'
+import { plainDigest } from '#kernel/digest'
 import type { Seal } from '#kernel/seal'
 import type { NewEvent } from '#log'
 import type { GatewayAccount } from './account.ts'
@@ -33,10 +34,10 @@ export async function openWebhook(webhook: Webhook, seal: Seal): Promise<Inbound
   // Test money in live books, or the reverse, is a secret pasted into the wrong account.
   if (mapped.livemode !== (account.mode === 'live')) return { status: 'mode_mismatch' }
 
-  const subject = `payment:${seal.digest('gateway-root', account.tenant, account.name, mapped.root)}`
+  const subject = `payment:${plainDigest('gateway-root', account.tenant, account.name, mapped.root)}`
   const [key] = await seal.dataKey([{ tenant: account.tenant, subject }])
   if (!key) return { status: 'body_malformed' }
-  const id = brandId<EventId>(`evt_${seal.digest('gateway-event', account.tenant, account.name, mapped.eventId)}`)
+  const id = brandId<EventId>(`evt_${plainDigest('gateway-event', account.tenant, account.name, mapped.eventId)}`)
   return {
     status: 'event',
     event: {

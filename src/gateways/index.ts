@@ -1,6 +1,6 @@
 import type { Destination } from '#delivery'
 import type { Database } from '#kernel/database'
-import type { Digest } from '#kernel/digest'
+import { plainDigest } from '#kernel/digest'
 import type { HttpFetch } from '#kernel/fetch'
 import type { Seal } from '#kernel/seal'
 import type { Module } from '#log'
@@ -14,14 +14,15 @@ export type { GatewayAccount } from './account.ts'
 export { paymentMethodContext } from './destination.ts'
 export { bodyContext, type InboundOutcome, openWebhook, type Webhook } from './inbound.ts'
 
-export function createGateways(accounts: readonly GatewayAccount[], digest: Digest): Module {
+export function createGateways(accounts: readonly GatewayAccount[]): Module {
   const { eventReceived, objectReported, payoutReported, callAnswered } = events
   return {
     name: 'gateways',
     summary: 'What payment gateways say, in our words, placed on our payments; and the calls we make to them.',
     events: [eventReceived, objectReported, payoutReported, callAnswered],
     accepts: [eventReceived],
-    deciders: [correlate(digest)],
+    deciders: [correlate],
+    facets: [{ about: 'payment', name: 'gateway objects', show: sql.showObjects }],
     destinations: accounts.filter(({ url }) => url !== undefined).map(({ name }) => `gateway:${name}`),
     migrations: new URL('./migrations/', import.meta.url),
   }
@@ -47,7 +48,7 @@ export function heldLong(database: Database): Promise<bigint> {
 }
 
 /** Data keys' subjects of the webhook bodies that concern these payments. */
-export async function bodySubjects(database: Database, digest: Digest, tenant: string, payments: readonly string[]): Promise<string[]> {
+export async function bodySubjects(database: Database, tenant: string, payments: readonly string[]): Promise<string[]> {
   const objects = await sql.objectsOf(database, tenant, payments)
-  return objects.map(({ account, object }) => `payment:${digest('gateway-root', tenant, account, object)}`)
+  return objects.map(({ account, object }) => `payment:${plainDigest('gateway-root', tenant, account, object)}`)
 }

@@ -118,6 +118,14 @@ export async function heldLong(database: Database): Promise<bigint> {
   return row?.held ?? 0n
 }
 
+const SHOW_OBJECTS = statement(
+  'gateways.show_objects',
+  'select account, object_id as object from gateways.object where tenant = $1 and mode = $2 and payment = $3 order by 1, 2',
+)
+export function showObjects(database: Database, { tenant, mode, id }: { tenant: string; mode: string; id: string }) {
+  return database.query<{ account: string; object: string }>(SHOW_OBJECTS, [tenant, mode, id])
+}
+
 const OBJECTS_OF = statement(
   'gateways.objects_of',
   'select account, object_id as object from gateways.object where tenant = $1 and payment = any ($2)',

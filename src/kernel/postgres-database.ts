@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { arrayLiteral, isFlat } from './array-literal.ts'
 import type { Database, SqlValue, Statement, TransactionOptions, Tx } from './database.ts'
 import { invariant } from './invariant.ts'
 
@@ -117,8 +118,12 @@ function transactionOf(client: pg.PoolClient): Tx {
 }
 
 async function run(client: pg.PoolClient, { name, text }: Statement, values: readonly SqlValue[] = []) {
-  const result = await client.query({ name, text, values: values as SqlValue[] })
+  const result = await client.query({ name, text, values: values.map(literal) })
   return result.rows
+}
+
+function literal(value: SqlValue): SqlValue {
+  return Array.isArray(value) && isFlat(value) ? arrayLiteral(value) : value
 }
 
 async function rolledBack(client: pg.PoolClient): Promise<boolean> {

@@ -29,6 +29,14 @@ export function createLedger(reads: LedgerReads): Module {
     events: [entryPosted],
     deciders: [postPayments(reads)],
     projections: [balances],
+    facets: [
+      { about: 'payment', name: 'postings', show: sql.postingsOf },
+      {
+        about: 'account',
+        name: 'balances',
+        show: (database, { tenant, mode, id }) => accountBalances(database, { tenant, mode, account: id }),
+      },
+    ],
     migrations: new URL('./migrations/', import.meta.url),
   }
 }

@@ -1,3 +1,4 @@
+import { arrayLiteral } from '#kernel/array-literal'
 import { type Database, statement, type Tx } from '#kernel/database'
 
 export type EntryRow = {
@@ -35,9 +36,10 @@ export async function insertEntries(tx: Tx, entries: readonly EntryRow[]): Promi
     entries.map(({ source }) => source),
     entries.map(({ id }) => id),
     entries.map(({ purpose }) => purpose),
-    entries.map(({ accounts }) => arrayText(accounts)),
-    entries.map(({ amounts }) => arrayText(amounts)),
-    entries.map(({ currencies }) => arrayText(currencies)),
+    // Arrays of arrays would be flattened by unnest: an inner one travels as text.
+    entries.map(({ accounts }) => arrayLiteral(accounts)),
+    entries.map(({ amounts }) => arrayLiteral(amounts)),
+    entries.map(({ currencies }) => arrayLiteral(currencies)),
     entries.map(({ effective_ms }) => effective_ms),
     entries.map(({ event_id }) => event_id),
     entries.map(({ traceparent }) => traceparent),
@@ -45,9 +47,23 @@ export async function insertEntries(tx: Tx, entries: readonly EntryRow[]): Promi
   return new Set(rows.map(({ id }) => id))
 }
 
-/** An array of an array's row: unnest would flatten arrays of arrays. */
-function arrayText(values: readonly string[]): string {
-  return `{${values.map((value) => `"${value.replace(/[\\"]/g, '\\$&')}"`).join(',')}}`
+const ENTRIES_OF = statement(
+  'ledger.entries_of',
+  `select entry, source, account, amount, currency, effective_at, booked_at from ledger.posting
+   where source like $3 || '/%' and tenant = $1 and mode = $2 order by booked_at, source, place`,
+)
+export type PostingRow = {
+  entry: string
+  source: string
+  account: string
+  amount: bigint
+  currency: string
+  effective_at: Date
+  booked_at: Date
+}
+/** The postings of a payment or payout, as they were booked. */
+export function postingsOf(database: Database, { tenant, mode, id }: { tenant: string; mode: string; id: string }) {
+  return database.query<PostingRow>(ENTRIES_OF, [tenant, mode, id])
 }
 
 export type BalanceChange = {

@@ -58,10 +58,12 @@ type Operation = [name: string, operation: object]
 
 function sends(modules: readonly Module[]): Operation[] {
   return modules.flatMap(({ name, accepts = [], deciders = [] }) => [
-    ...byTopic(accepts).map(([topic, types]): Operation => [
-      `accept.${topic}`,
-      operation('send', topic, types, `Outside requests become events in the inbox of ${name}.`),
-    ]),
+    ...byTopic(accepts).map(
+      ([topic, types]): Operation => [
+        `accept.${topic}`,
+        operation('send', topic, types, `Outside requests become events in the inbox of ${name}.`),
+      ],
+    ),
     ...deciders.flatMap((made) =>
       byTopic(made.publishes).map(([topic, types]): Operation => {
         const group = groupOf(name, made.name)

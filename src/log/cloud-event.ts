@@ -46,8 +46,8 @@ export function schemaName(type: string, version: number): string {
   return `${type}.v${version}`
 }
 
-/** By the shape of sealed text, not by the declared fields: an event of a newer version may seal more. */
-function withoutSealed(value: unknown): unknown {
+/** By the shape of what is sealed, not by the declared fields: an event of a newer version may seal more. */
+export function withoutSealed(value: unknown): unknown {
   if (typeof value === 'string') return isSealed(value) ? 'sealed' : value
   if (Array.isArray(value)) return value.map(withoutSealed)
   if (typeof value !== 'object' || value === null) return value

@@ -1,6 +1,6 @@
+import { Compile, type Validator } from 'typebox/compile'
 import { brandId, type Mode, type TenantId } from '#kernel/ids'
 import { InvariantViolation } from '#kernel/invariant'
-import { Compile, type Validator } from 'typebox/compile'
 import type { EventType, NewEvent, RecordedEvent } from './event.ts'
 import { partitionOf } from './partitioner.ts'
 import type { AppendRows, EventRow, Headers } from './sql.ts'
@@ -64,7 +64,16 @@ export function encode(event: NewEvent): Encoded {
 /** Groups encoded events by head, in the order given, as `log.append` takes them. */
 export function appendRows(events: readonly Encoded[]): AppendRows {
   const indexes = new Map<string, number>()
-  const rows: AppendRows = { topics: [], partitions: [], counts: [], heads: [], places: [], keys: [], types: [], events: [] }
+  const rows: AppendRows = {
+    topics: [],
+    partitions: [],
+    counts: [],
+    heads: [],
+    places: [],
+    keys: [],
+    types: [],
+    events: [],
+  }
   for (const { topic, partition, key, type, json } of events) {
     const name = `${topic}/${partition}`
     const index = indexes.get(name) ?? indexes.size

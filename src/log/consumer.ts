@@ -74,7 +74,7 @@ class Loop {
   constructor(consumer: Consumer, context: LoopContext) {
     this.#consumer = consumer
     this.#context = context
-    this.#linger = createLinger(context.clock)
+    this.#linger = createLinger(context.clock, consumer.lingerMs)
   }
 
   stop(): void {

@@ -10,7 +10,7 @@ export {
   listTimers,
   positionBeforeLast,
 } from './browse.ts'
-export { toCloudEvent } from './cloud-event.ts'
+export { toCloudEvent, withoutSealed } from './cloud-event.ts'
 export { EventInvalid } from './codec.ts'
 export type { LoopReport } from './consumer.ts'
 export { createDoor, type Door } from './door.ts'
@@ -19,6 +19,7 @@ export { fencedTransaction } from './fenced.ts'
 export {
   type Decision,
   decider,
+  type Facet,
   type HandlerContext,
   type Module,
   type NewDelivery,
@@ -26,7 +27,8 @@ export {
   roleOf,
   type TimerChange,
 } from './module.ts'
-export { listParked, requestRetry, showParked } from './parked.ts'
+export { operations, retryParkedKeys } from './operations.ts'
+export { listParked, showParked } from './parked.ts'
 export { partitionOf } from './partitioner.ts'
 export { type LogOptions, type RunningLog, registerLog, startLog } from './runtime.ts'
 export { topologyOf } from './topology.ts'

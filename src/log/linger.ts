@@ -1,7 +1,9 @@
 import type { Clock } from '#kernel/clock'
 
-/** Longest pause before a batch, in ms: four hops of it stay within a p99 of 50 ms. */
-const LINGER_MAX_MS = 8
+/** Longest pause of a decider before a batch, in ms: three hops of it stay within a p99 of 50 ms. */
+export const DECIDER_LINGER_MS = 8
+/** A projection is nobody's next hop: it may keep its readers waiting a little, and cost a fifth. */
+export const PROJECTION_LINGER_MS = 40
 /** Below this many events a second the CPU is idle, and latency is worth more than it. */
 const IDLE_RATE = 200
 
@@ -14,7 +16,7 @@ export type Linger = {
   ms(isFull: boolean): number
 }
 
-export function createLinger(clock: Clock): Linger {
+export function createLinger(clock: Clock, maxMs: number): Linger {
   let rate = 0
   let since = clock.monotonicMs()
   let count = 0
@@ -27,6 +29,6 @@ export function createLinger(clock: Clock): Linger {
       count = 0
       since = clock.monotonicMs()
     },
-    ms: (isFull) => (isFull || rate < IDLE_RATE ? 0 : Math.min(LINGER_MAX_MS, (rate - IDLE_RATE) / 100)),
+    ms: (isFull) => (isFull || rate < IDLE_RATE ? 0 : Math.min(maxMs, (rate - IDLE_RATE) / 100)),
   }
 }

@@ -1,4 +1,4 @@
-import type { Tx } from '#kernel/database'
+import type { Database, Tx } from '#kernel/database'
 import type { EventOf, EventType, NewEvent } from './event.ts'
 
 /** What leaves the house: a call to a destination, made at least once, in order per key. */
@@ -71,6 +71,17 @@ export function projection<const Types extends Reads>(definition: {
   return { kind: 'projection', ...definition }
 }
 
+/** What a page or `millrace show` is about: one payment, or one account of the ledger. */
+export type Subject = { readonly tenant: string; readonly mode: string; readonly id: string }
+
+/** What a module shows about one id. A page composes the facets of all modules; nothing of it is personal. */
+export type Facet = {
+  readonly about: 'payment' | 'account'
+  readonly name: string
+  /** One record a line; none where the module knows nothing of it. */
+  show(database: Database, subject: Subject): Promise<readonly Readonly<Record<string, unknown>>[]>
+}
+
 /**
  * A capability: what it owns, reads and publishes. Wiring, access rules, topology and the AsyncAPI
  * document derive from it.
@@ -84,6 +95,7 @@ export type Module = {
   readonly accepts?: readonly EventType[]
   readonly deciders?: readonly Decider[]
   readonly projections?: readonly Projection[]
+  readonly facets?: readonly Facet[]
   /** Destinations it delivers to, by name. */
   readonly destinations?: readonly string[]
   /** Folder of numbered SQL files on the module's own schema. */

@@ -99,10 +99,13 @@ const SHOW = statement(
   'select sequence, event, error, attempts, parked_at from log.parked where grp = $1 and key = $2 order by sequence',
 )
 export function showParked(database: Database, group: string, key: string) {
-  return database.query<{ sequence: bigint; event: Record<string, unknown>; error: string | null; attempts: number; parked_at: Date }>(
-    SHOW,
-    [group, key],
-  )
+  return database.query<{
+    sequence: bigint
+    event: Record<string, unknown>
+    error: string | null
+    attempts: number
+    parked_at: Date
+  }>(SHOW, [group, key])
 }
 
 const REQUEST = statement(

@@ -4,6 +4,7 @@ import type { Random } from '#kernel/random'
 import { type ConsumerLoop, type LoopReport, startConsumer } from './consumer.ts'
 import type { EventType } from './event.ts'
 import { createLeaseKeeper, startHeartbeat } from './lease.ts'
+import { DECIDER_LINGER_MS, PROJECTION_LINGER_MS } from './linger.ts'
 import { type Decider, groupOf, type Module, type NewDelivery, type Projection, roleOf } from './module.ts'
 import { startNotify } from './notify.ts'
 import { PARTITIONS } from './partitioner.ts'
@@ -77,13 +78,17 @@ export function topicsOf(modules: readonly Module[]): string[] {
 
 export function consumersOf(module: Module): Consumer[] {
   const { name, deciders = [], projections = [] } = module
-  return [...deciders.map((made) => deciderConsumer(name, made)), ...projections.map((made) => projectionConsumer(name, made))]
+  return [
+    ...deciders.map((made) => deciderConsumer(name, made)),
+    ...projections.map((made) => projectionConsumer(name, made)),
+  ]
 }
 
 function deciderConsumer(module: string, { name, reads, publishes, handle }: Decider): Consumer {
   return {
     ...consumerBase(module, name, reads),
     publishes: new Set(publishes),
+    lingerMs: DECIDER_LINGER_MS,
     spendsTimers: true,
     handle: (events, tx, now) => handle(events as never, { tx, now }),
   }
@@ -93,6 +98,7 @@ function projectionConsumer(module: string, { name, reads, fold }: Projection): 
   return {
     ...consumerBase(module, name, reads),
     publishes: new Set(),
+    lingerMs: PROJECTION_LINGER_MS,
     spendsTimers: false,
     handle: async (events, tx) => {
       await fold(events as never, tx)

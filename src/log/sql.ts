@@ -131,7 +131,12 @@ export async function nextDueInMs(database: Database, partitions: readonly numbe
 
 const HEARTBEAT = statement('log.heartbeat', 'select * from log.heartbeat($1, $2, $3)')
 export type LeaseRow = { grp: string; partition: number; epoch: bigint }
-export function heartbeat(database: Database, process: string, groups: readonly string[], ttlMs: number): Promise<LeaseRow[]> {
+export function heartbeat(
+  database: Database,
+  process: string,
+  groups: readonly string[],
+  ttlMs: number,
+): Promise<LeaseRow[]> {
   return database.query<LeaseRow>(HEARTBEAT, [process, groups, ttlMs])
 }
 

@@ -14,6 +14,8 @@ export type Consumer = {
   readonly topics: readonly string[]
   readonly types: ReadonlyMap<string, EventType>
   readonly publishes: ReadonlySet<EventType>
+  /** Longest pause before a batch under load, in ms. */
+  readonly lingerMs: number
   /** Firings of timers are its own to take: a projection only reads them, now or in a replay. */
   readonly spendsTimers: boolean
   handle(events: readonly RecordedEvent[], tx: Tx, now: number): Promise<Decision>

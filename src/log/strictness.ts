@@ -21,7 +21,9 @@ export function openSchema(schema: TSchema): TSchema {
 
 function rewrite(schema: unknown, change: (node: Node) => Node): unknown {
   if (!isNode(schema)) return schema
-  const inner = Object.fromEntries(Object.entries(schema).map(([word, value]) => [word, rewriteIn(word, value, change)]))
+  const inner = Object.fromEntries(
+    Object.entries(schema).map(([word, value]) => [word, rewriteIn(word, value, change)]),
+  )
   return 'properties' in inner ? change(inner) : inner
 }
 

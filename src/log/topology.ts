@@ -38,7 +38,10 @@ function arrowsOf(topic: string, modules: readonly Module[]): string[] {
  * Deciders say what they publish and inboxes what they accept. What a module owns and neither explains comes
  * back from its destinations, or, where it has none, from a timer.
  */
-function publishersOf(topic: string, { name, events, accepts = [], deciders = [], destinations = [] }: Module): string[] {
+function publishersOf(
+  topic: string,
+  { name, events, accepts = [], deciders = [], destinations = [] }: Module,
+): string[] {
   const isHere = (of: EventType): boolean => of.topic === topic
   const published = new Set([...accepts, ...deciders.flatMap(({ publishes }) => publishes)])
   const unexplained = events.some((of) => isHere(of) && !published.has(of))

@@ -141,7 +141,10 @@ function decideAnswer(before: PaymentRecord, event: Answered): Decided {
 function decideAbsent(before: PaymentRecord, state: PaymentState, event: Answered): Decided {
   const { operation, account } = event.data
   const asked = state.operations[operation]?.asked ?? 0
-  if (asked < ABSENT_ANSWERS_MAX) return inquireLater(before, state, event)
+  if (asked < ABSENT_ANSWERS_MAX) {
+    // The first answer to a call may already be this one: where it was asked about instead of sent again.
+    return inquireLater(before, record(state, { fact: 'unknown', operation, account, since: event.time }), event)
+  }
   const code = 'never_received'
   return conclude(before, record(state, { fact: 'ended', operation, account, outcome: 'refused', code }), event, { code })
 }

@@ -5,6 +5,7 @@ import { type DecidePorts, decide, type PaymentInput } from './decide.ts'
 import { decidePayout } from './decide-payout.ts'
 import * as events from './events.ts'
 import * as sql from './sql.ts'
+import { findPayments } from './view.ts'
 
 export type { DecidePorts } from './decide.ts'
 export { type PaymentRoutePorts, paymentRoutes } from './routes.ts'
@@ -20,6 +21,7 @@ export function createPayments(reads: PaymentsReads, ports: DecidePorts): Module
     events: Object.values(events),
     accepts: [events.paymentRequested],
     deciders: [paymentsDecider(reads, ports)],
+    facets: [{ about: 'payment', name: 'payment', show: showPayment }],
     migrations: new URL('./migrations/', import.meta.url),
   }
 }
@@ -28,6 +30,14 @@ export const inbox = events.paymentRequested
 
 export function paymentsOfCustomer(database: Database, tenant: string, customer: string): Promise<string[]> {
   return sql.paymentsOfCustomer(database, tenant, customer)
+}
+
+async function showPayment(database: Database, ref: sql.PaymentRef) {
+  const payments = await findPayments(database, [ref])
+  return payments.map(({ status, amount, currency, merchant, captureMode, createdAt, updatedAt }) => {
+    const [created_at, updated_at] = [new Date(createdAt), new Date(updatedAt)]
+    return { status, amount, currency, merchant, capture_mode: captureMode, created_at, updated_at }
+  })
 }
 
 function paymentsDecider(reads: PaymentsReads, ports: DecidePorts) {

@@ -94,7 +94,7 @@ async function initialize(
 }
 
 /** Outside the data directory, so that a copy of the data is not a copy of the key to it. */
-const secretFile = (dataDir: string): string => `${dataDir}.secret`
+export const secretFile = (dataDir: string): string => `${dataDir}.secret`
 
 function writeSecret(dataDir: string, identity: Identity): string {
   const password = randomBytes(24).toString('base64url')

@@ -22,7 +22,11 @@ export function assertOnce(seen: readonly Seen[], expected: Iterable<string>): v
 export function assertOrderPerKey(seen: readonly Seen[]): void {
   for (const [key, events] of Map.groupBy(seen, (event) => event.key)) {
     const order = events.map(({ data }) => data.n)
-    assert.deepEqual(order, order.toSorted((a, b) => a - b), `key ${key} is out of order`)
+    assert.deepEqual(
+      order,
+      order.toSorted((a, b) => a - b),
+      `key ${key} is out of order`,
+    )
   }
 }
 
@@ -30,6 +34,10 @@ export function assertOrderPerKey(seen: readonly Seen[]): void {
 export function assertGapFree(seen: readonly Seen[]): void {
   for (const [name, events] of Map.groupBy(seen, ({ topic, partition }) => `${topic}/${partition}`)) {
     const offsets = events.map(({ offset }) => offset)
-    assert.deepEqual(offsets, offsets.map((_, index) => index), `${name} has gaps or repetitions`)
+    assert.deepEqual(
+      offsets,
+      offsets.map((_, index) => index),
+      `${name} has gaps or repetitions`,
+    )
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { EventInvalid, type NewEvent } from '#log'
-import { brandId } from '#kernel/ids'
 import { until } from '#harness/until'
+import { brandId } from '#kernel/ids'
+import { EventInvalid, type NewEvent } from '#log'
 import { settled } from './checks.ts'
 import type { Claim, Seen } from './engine.ts'
 import { ANSWER, ask, rang, toyModule, WATCH } from './toy.ts'
@@ -44,7 +44,12 @@ const largeAndUnicode: Claim = {
   async holds(t, engine) {
     const log = await engine.open(t)
     await log.start('one', { modules })
-    const texts = ['😀 ﷽ 漢字 e\u0301 \u202e \ufeff \u0001 \\u0000 \\ud800 " \\ \n', 'ß'.repeat(100_000), 'x'.repeat(200_000), '']
+    const texts = [
+      '😀 ﷽ 漢字 e\u0301 \u202e \ufeff \u0001 \\u0000 \\ud800 " \\ \n',
+      'ß'.repeat(100_000),
+      'x'.repeat(200_000),
+      '',
+    ]
     const events = Array.from({ length: 24 }, (_, n) => ask(`ключ ${n}`, { n, text: texts[n % 4] ?? '' }))
     await Promise.all(events.map((event) => log.append([event])))
     const seen = await settled(log, ANSWER)
@@ -75,7 +80,10 @@ const refusedAtTheDoor: Claim = {
       assert.match(outcome.reason.message, message)
       assert.doesNotMatch(outcome.reason.message, /secret/)
     }
-    assert.deepEqual((await settled(log, ANSWER)).map(({ id }) => id), [good.id])
+    assert.deepEqual(
+      (await settled(log, ANSWER)).map(({ id }) => id),
+      [good.id],
+    )
   },
 }
 

@@ -66,7 +66,10 @@ const manyKeys: Claim = {
     const events = Array.from({ length: 10_000 }, (_, n) => ask(`key ${n}`, { n }))
     const batches = Array.from({ length: 40 }, (_, index) => events.slice(index * 250, (index + 1) * 250))
     await Promise.all(batches.map((batch) => log.append(batch)))
-    assertOnce(await settled(log, ANSWER), events.map(({ id }) => id))
+    assertOnce(
+      await settled(log, ANSWER),
+      events.map(({ id }) => id),
+    )
     const answers = (await settled(log, WATCH)).filter(({ type }) => type === answered.type)
     assert.equal(new Set(answers.map(({ key }) => key)).size, 10_000)
     assert.equal(answers.length, 10_000)
@@ -90,9 +93,16 @@ const rekeying: Claim = {
       'one answer to each question',
     )
     const keyOf = new Map(questions.map(({ id, key }) => [id, key]))
-    for (const [hop, events] of Map.groupBy(answers, (event) => `${keyOf.get(event.causationId ?? '')} → ${event.key}`)) {
+    for (const [hop, events] of Map.groupBy(
+      answers,
+      (event) => `${keyOf.get(event.causationId ?? '')} → ${event.key}`,
+    )) {
       const order = events.map(({ data }) => data.n)
-      assert.deepEqual(order, order.toSorted((a, b) => a - b), hop)
+      assert.deepEqual(
+        order,
+        order.toSorted((a, b) => a - b),
+        hop,
+      )
     }
     assert.ok(answers.every(({ key, data }) => key === `to ${data.n % 5}`))
   },

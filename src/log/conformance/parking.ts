@@ -32,7 +32,10 @@ const successors: Claim = {
     await log.append([...others.slice(0, 100), ...ill.slice(0, 3), ...others.slice(100)])
     await log.append(ill.slice(3))
     const seen = await settled(log, ANSWER)
-    assertOnce(seen, [...others, ...ill.slice(0, 1)].map(({ id }) => id))
+    assertOnce(
+      seen,
+      [...others, ...ill.slice(0, 1)].map(({ id }) => id),
+    )
     assertOrderPerKey(seen)
     assert.deepEqual(await parkedNumbers(log, 'ill'), [1, 2, 3, 4])
     assert.deepEqual(
@@ -130,7 +133,10 @@ const racingRetry: Claim = {
     await load
     await settled(log, ANSWER)
     await until('nothing is parked', async () => (await log.parked()).length === 0)
-    assert.deepEqual(await seenNumbers(log, 'ill'), Array.from({ length: appended }, (_, n) => n))
+    assert.deepEqual(
+      await seenNumbers(log, 'ill'),
+      Array.from({ length: appended }, (_, n) => n),
+    )
   },
 }
 

@@ -27,7 +27,11 @@ const once: Claim = {
     await until('all rang', async () => rings(await log.seen(ANSWER)).length >= 200)
     for (const group of [ANSWER, WATCH]) {
       const heard = rings(await settled(log, group))
-      assert.deepEqual(heard.map(({ data }) => data.n).toSorted((a, b) => a - b), alarms.map((_, n) => n), group)
+      assert.deepEqual(
+        heard.map(({ data }) => data.n).toSorted((a, b) => a - b),
+        alarms.map((_, n) => n),
+        group,
+      )
     }
   },
 }
@@ -39,7 +43,8 @@ const cancels: Claim = {
     await startTwo(log)
     const keys = Array.from({ length: 100 }, (_, n) => `key ${n}`)
     await log.append(keys.map((key, n) => alarm(key, n, log.now() + n * 3)))
-    for (let at = 0; at < keys.length; at += 10) await log.append(keys.slice(at, at + 10).map((key, n) => cancel(key, at + n)))
+    for (let at = 0; at < keys.length; at += 10)
+      await log.append(keys.slice(at, at + 10).map((key, n) => cancel(key, at + n)))
     const last = alarm('last', 0, log.now() + 350)
     await log.append([last])
     await until('the last rang', async () => rings(await log.seen(ANSWER)).some(({ key }) => key === 'last'))
@@ -81,7 +86,8 @@ const clockSteps: Claim = {
     const doomed = await log.start('doomed', { modules })
     await log.start('one', { modules })
     await log.append([alarm('half an hour', 1, log.now() + HOUR_MS / 2), alarm('a moment', 2, log.now() + 50)])
-    const count = async (key: string): Promise<number> => rings(await log.seen(ANSWER)).filter((event) => event.key === key).length
+    const count = async (key: string): Promise<number> =>
+      rings(await log.seen(ANSWER)).filter((event) => event.key === key).length
     await until('a moment has passed', async () => (await count('a moment')) === 1)
     assert.equal(await count('half an hour'), 0)
     log.stepClock(HOUR_MS)

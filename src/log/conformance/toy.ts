@@ -1,3 +1,4 @@
+import { Type } from 'typebox'
 import { statement, type Tx } from '#kernel/database'
 import { brandId } from '#kernel/ids'
 import { invariant } from '#kernel/invariant'
@@ -14,7 +15,6 @@ import {
   type RecordedEvent,
   type TimerChange,
 } from '#log'
-import { Type } from 'typebox'
 
 const Said = Type.Object({
   n: Type.Integer(),
@@ -42,7 +42,11 @@ type Asked = EventOf<typeof asked | typeof rang>
  * A module that writes down what it sees, answers what it is asked, sets alarms, and chokes on what `chokesOn`
  * says. What it does it does before it chokes, so a rollback that forgets something shows.
  */
-export function toyModule({ chokesOn = ({ say }) => say === 'poison' }: { chokesOn?: (said: Said) => boolean } = {}): Module {
+export function toyModule({
+  chokesOn = ({ say }) => say === 'poison',
+}: {
+  chokesOn?: (said: Said) => boolean
+} = {}): Module {
   const answer = decider({
     name: 'answer',
     reads: [asked, rang],

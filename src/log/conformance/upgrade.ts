@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { invariant } from '#kernel/invariant'
-import { decider, type EventOf, eventType, type Module, partitionOf } from '#log'
 import { Type } from 'typebox'
 import { until } from '#harness/until'
+import { invariant } from '#kernel/invariant'
+import { decider, type EventOf, eventType, type Module, partitionOf } from '#log'
 import { settled } from './checks.ts'
 import type { Claim } from './engine.ts'
 import { ANSWER, ask, writeDown } from './toy.ts'
@@ -42,15 +42,23 @@ function version(...reads: readonly Known[]): Module {
 }
 
 const key = 'newer'
-const sameKey = Array.from({ length: 100 }, (_, n) => `other ${n}`).find((name) => partitionOf(name) === partitionOf(key))
-const elsewhereKeys = Array.from({ length: 40 }, (_, n) => `key ${n}`).filter((name) => partitionOf(name) !== partitionOf(key))
+const sameKey = Array.from({ length: 100 }, (_, n) => `other ${n}`).find(
+  (name) => partitionOf(name) === partitionOf(key),
+)
+const elsewhereKeys = Array.from({ length: 40 }, (_, n) => `key ${n}`).filter(
+  (name) => partitionOf(name) !== partitionOf(key),
+)
 
 const olderReader: Claim = {
   name: 'an older reader stops the partition at a newer version, says so, parks nothing, and the others flow',
   async holds(t, engine) {
     const log = await engine.open(t)
     const old = await log.start('old', { modules: [version(older)] })
-    await log.append([ask(key, { n: 0 }, older), ask(key, { n: 1, text: 'new' }, newer), ask(sameKey ?? key, { n: 2 }, older)])
+    await log.append([
+      ask(key, { n: 0 }, older),
+      ask(key, { n: 1, text: 'new' }, newer),
+      ask(sameKey ?? key, { n: 2 }, older),
+    ])
     await log.append(elsewhereKeys.map((name, n) => ask(name, { n }, older)))
     await until('the others have flowed', async () => (await log.seen(ANSWER)).length === elsewhereKeys.length + 1)
     await until('it has said so', () => old.reports.some(({ kind }) => kind === 'partition_stopped'))
@@ -59,12 +67,15 @@ const olderReader: Claim = {
       { kind: 'partition_stopped', group: ANSWER, partition: partitionOf(key), type, version: 2 },
     ])
     assert.deepEqual(await log.parked(), [])
-    assert.equal((await log.lag(ANSWER)), 2)
+    assert.equal(await log.lag(ANSWER), 2)
 
     await old.stop()
     await log.start('new', { modules: [version(newer)] })
     const seen = (await settled(log, ANSWER)).filter(({ partition }) => partition === partitionOf(key))
-    assert.deepEqual(seen.map(({ data }) => data.n), [0, 1, 2])
+    assert.deepEqual(
+      seen.map(({ data }) => data.n),
+      [0, 1, 2],
+    )
     assert.deepEqual(await log.parked(), [])
   },
 }
@@ -100,7 +111,10 @@ const bothWays: Claim = {
     await log.append([ask('wide', { n: 2, text: 'unknown to the reader' }, wider)])
     await log.start('narrow', { modules: [version(older)] })
     const seen = await settled(log, ANSWER)
-    assert.deepEqual(seen.map(({ data }) => data.n), [1, 2])
+    assert.deepEqual(
+      seen.map(({ data }) => data.n),
+      [1, 2],
+    )
     assert.deepEqual(await log.parked(), [])
   },
 }
@@ -119,7 +133,10 @@ const newTopic: Claim = {
     await old.stop()
     await log.start('fresh again', { modules: [version(older, elsewhere)] })
     const seen = await settled(log, ANSWER)
-    assert.deepEqual(seen.map(({ data }) => data.n), [2, 1])
+    assert.deepEqual(
+      seen.map(({ data }) => data.n),
+      [2, 1],
+    )
   },
 }
 

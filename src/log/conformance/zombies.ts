@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
+import { until } from '#harness/until'
 import { systemClock } from '#kernel/clock'
 import { seededRandom } from '#kernel/random'
-import { until } from '#harness/until'
 import { assertOnce, assertOrderPerKey, settled } from './checks.ts'
 import type { Claim, LogUnderTest } from './engine.ts'
 import { ANSWER, ask, hinted, toyModule, WATCH } from './toy.ts'
@@ -15,7 +15,9 @@ function startLoad(log: LogUnderTest, round: number): { stop(): Promise<string[]
   let isOpen = true
   const run = async (): Promise<void> => {
     for (let n = round * 1_000_000; isOpen; n++) {
-      const keys = new Set(Array.from({ length: 1 + Math.floor(random.unit() * 20) }, () => Math.floor(random.unit() * 60)))
+      const keys = new Set(
+        Array.from({ length: 1 + Math.floor(random.unit() * 20) }, () => Math.floor(random.unit() * 60)),
+      )
       const events = [...keys].map((key) => ask(`key ${key}`, { n }))
       await log.append(events)
       ids.push(...events.map(({ id }) => id))
@@ -95,7 +97,10 @@ const takeover: Claim = {
     await doomed.kill({ isNoticed: false })
     await log.append(events.slice(300))
     await log.start('heir', { modules })
-    assertOnce(await settled(log, ANSWER, 8_000), events.map(({ id }) => id))
+    assertOnce(
+      await settled(log, ANSWER, 8_000),
+      events.map(({ id }) => id),
+    )
   },
 }
 
@@ -123,15 +128,19 @@ const stuckReader: Claim = {
     reader.ask()
     await send(40, 'small')
     const stalls: number[] = []
-    await until('all have been seen', async () => {
-      const seen = await log.seen(WATCH)
-      for (const { id, partition } of seen) {
-        const sentAt = sent.get(id)
-        if (sentAt !== undefined && !isStuck.has(partition)) stalls.push(systemClock.monotonicMs() - sentAt)
-        sent.delete(id)
-      }
-      return sent.size === 0
-    }, 12_000)
+    await until(
+      'all have been seen',
+      async () => {
+        const seen = await log.seen(WATCH)
+        for (const { id, partition } of seen) {
+          const sentAt = sent.get(id)
+          if (sentAt !== undefined && !isStuck.has(partition)) stalls.push(systemClock.monotonicMs() - sentAt)
+          sent.delete(id)
+        }
+        return sent.size === 0
+      },
+      12_000,
+    )
     assert.ok(Math.max(...stalls) < 1_500, `others waited up to ${Math.max(...stalls)} ms`)
   },
 }

@@ -1,0 +1,5 @@
+export { CORPUS, readCorpus } from './corpus.ts'
+export { isRight, linesOf } from './findings.ts'
+export { play } from './play.ts'
+export { AMOUNT_REFUSED } from './requests.ts'
+export { ACQUIRER, SHOP, SHOP_MERCHANT, type Stage } from './stage.ts'

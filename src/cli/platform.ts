@@ -1,0 +1,152 @@
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { createApp, type RunningApp } from '#app'
+import type { GatewayAccount } from '#gateways'
+import { type SimulatedGateway, type SimulatedGatewayOptions, startSimulatedGateway } from '#gateways/simulated'
+import { createDiskGuard, createInstruments, freeBytesOf, noDisk, type RunningHttp, startHttp } from '#http'
+import { systemClock } from '#kernel/clock'
+import type { Config } from '#kernel/config'
+import { systemFetch } from '#kernel/fetch'
+import { loadMasterKey } from '#kernel/master-key'
+import { type EmbeddedPostgres, startPostgres } from '#kernel/postgres/start'
+import { openDatabase } from '#kernel/postgres-database'
+import { systemRandom } from '#kernel/random'
+import { createLogger, createMetrics, type Logger } from '#kernel/telemetry'
+import type { LoopReport } from '#log'
+import { createUndo } from './undo.ts'
+import { version } from './version.ts'
+
+/** A simulated gateway to start beside the platform, and the account it is to us. */
+export type SimulatedAccount = GatewayAccount & {
+  /** Whether we call it; else it only reports. */
+  readonly isCalled: boolean
+  readonly options?: Pick<SimulatedGatewayOptions, 'deliver' | 'random'>
+}
+
+export type PlatformOptions = {
+  readonly config: Config
+  /** Accounts at gateways that run elsewhere. */
+  readonly accounts: readonly GatewayAccount[]
+  readonly simulated: readonly SimulatedAccount[]
+}
+
+export type Platform = {
+  readonly url: string
+  readonly app: ReturnType<typeof createApp>
+  readonly running: RunningApp
+  readonly gateways: ReadonlyMap<string, SimulatedGateway>
+  readonly accounts: readonly GatewayAccount[]
+  readonly postgres: EmbeddedPostgres | undefined
+  /** Takes nothing new, ends what is under way, gives the leases back, stops PostgreSQL if it is ours. */
+  stop(): Promise<void>
+}
+
+/** Starts all of it, in the order in which each needs the one before; what fails on the way is undone. */
+export async function startPlatform({ config, accounts, simulated }: PlatformOptions): Promise<Platform> {
+  const undo = createUndo()
+  try {
+    const postgres = config.databaseUrl === undefined ? await startEmbedded(config) : undefined
+    if (postgres) undo.add(() => postgres.stop())
+    const masterKey = await loadMasterKey(join(config.dataDir, 'master.key'), systemRandom)
+    const databases = openDatabases(config.databaseUrl ?? postgres?.url ?? '')
+    undo.add(() => Promise.all(Object.values(databases).map((database) => database.close())))
+    const carrier = systemFetch(systemClock)
+    undo.add(() => carrier.close())
+
+    let http: RunningHttp | undefined
+    const gateways = await startGateways(simulated, () => http?.url ?? '', undo.add)
+    const logger = createLogger({ level: config.logLevel, clock: systemClock, destination: process.stderr })
+    const instruments = createInstruments(createMetrics({ ofProcess: true }))
+    const known = [...accounts, ...simulated.map((account) => accountOf(account, gateways))]
+    const app = createApp({
+      seams: { clock: systemClock, random: systemRandom, fetch: carrier.fetch, databases },
+      masterKey,
+      accounts: known,
+      risk: config.risk,
+      process: `${hostname()}-${process.pid}-${systemRandom.bytes(4).toString('hex')}`,
+      report: (report) => {
+        instruments.report(report)
+        tell(report, logger)
+      },
+    })
+    await app.prepare()
+    const running = await app.start()
+    undo.add(() => running.stop())
+    const disk = postgres
+      ? createDiskGuard({ clock: systemClock, freeBytes: () => freeBytesOf(postgres.dataDir) })
+      : noDisk
+    const { host, port, rateLimit } = config
+    const seams = { clock: systemClock, random: systemRandom, logger, instruments }
+    const started = await startHttp({ app, running, ...seams, disk, rateLimit, host, port, version: version() })
+    http = started
+    undo.add(() => started.stop())
+    return { url: started.url, app, running, gateways, accounts: known, postgres, stop: undo.all }
+  } catch (error) {
+    await undo.all()
+    throw error
+  }
+}
+
+function startEmbedded({ dataDir }: Config): Promise<EmbeddedPostgres> {
+  return startPostgres({ dataDir: join(dataDir, 'postgres') })
+}
+
+/** A share each: the door waits for nobody else's connections, nor do the questions of people. */
+function openDatabases(url: string) {
+  const open = (name: string, connectionsMax: number) =>
+    openDatabase({ url, connectionsMax, applicationName: `millrace ${name}` })
+  return { door: open('door', 6), work: open('work', 16), read: open('read', 6) }
+}
+
+async function startGateways(
+  simulated: readonly SimulatedAccount[],
+  platformUrl: () => string,
+  undo: (step: () => Promise<unknown>) => void,
+): Promise<ReadonlyMap<string, SimulatedGateway>> {
+  const gateways = new Map<string, SimulatedGateway>()
+  for (const {
+    name,
+    webhookSecrets: [webhookSecret = ''],
+    options,
+  } of simulated) {
+    const webhookUrl = (): string => `${platformUrl()}/v1/gateways/simulated/${name}/webhooks`
+    const gateway = await startSimulatedGateway({
+      clock: systemClock,
+      random: systemRandom,
+      webhookUrl,
+      webhookSecret,
+      ...options,
+    })
+    gateways.set(name, gateway)
+    undo(() => gateway.stop())
+  }
+  return gateways
+}
+
+function accountOf(
+  { isCalled, options: _, ...account }: SimulatedAccount,
+  gateways: ReadonlyMap<string, SimulatedGateway>,
+): GatewayAccount {
+  const url = gateways.get(account.name)?.url
+  return isCalled && url !== undefined ? { ...account, url } : account
+}
+
+/** What an operator has to know of the loops; what they handle is in the metrics. */
+function tell(report: LoopReport, logger: Logger): void {
+  const { group } = report
+  switch (report.kind) {
+    case 'handled':
+      break
+    case 'parked':
+      logger.warn({ group, key: report.key, reason: report.error }, 'an event was parked')
+      break
+    case 'halted':
+      logger.error({ group, parked: report.parked }, 'a group has halted: it parks too much')
+      break
+    case 'partition_stopped':
+      logger.error({ ...report }, 'a partition met an event of a newer version and waits for an upgrade')
+      break
+    case 'fault':
+      logger.warn({ group, reason: report.error }, 'a batch failed and is tried again')
+  }
+}

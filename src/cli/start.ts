@@ -1,0 +1,100 @@
+import { join } from 'node:path'
+import { issueApiKey, listApiKeys } from '#access'
+import { systemClock } from '#kernel/clock'
+import { type Config, loadConfig } from '#kernel/config'
+import { systemRandom } from '#kernel/random'
+import { accountsOf, TENANT } from './accounts.ts'
+import type { Call, Command } from './command.ts'
+import { type Platform, startPlatform } from './platform.ts'
+import { keepSecret, readSecret, writeSecret } from './secret-file.ts'
+import { stopSignal } from './stop-signal.ts'
+
+export const start: Command = {
+  name: 'start',
+  summary: 'Start the platform and run it until Ctrl-C',
+  details: [
+    'Without DATABASE_URL it brings its own PostgreSQL, with its data in MILLRACE_DATA_DIR (.millrace).',
+    'The master key, the first API key and the password of the database lie there too, readable by their owner alone.',
+  ],
+  async run(call) {
+    const startedMs = systemClock.monotonicMs()
+    const stopping = stopSignal(call)
+    const config = await loadConfig(call)
+    const platform = await startWith(config)
+    try {
+      const apiKeyFile = await firstApiKey(platform, config)
+      for (const line of welcome(platform, config, apiKeyFile, systemClock.monotonicMs() - startedMs)) call.print(line)
+      const signal = await stopping
+      call.print(`${signal}: taking nothing new, ending what is under way …`)
+    } finally {
+      await platform.stop()
+    }
+    return farewell(call, platform)
+  },
+}
+
+async function startWith(config: Config): Promise<Platform> {
+  // The data directory is made by PostgreSQL's start, which knows who has to pass through it.
+  const secret = `whsec_${systemRandom.bytes(24).toString('base64url')}`
+  const { accounts, simulated } = accountsOf(config, (await readSecret(secretFile(config))) ?? secret)
+  const platform = await startPlatform({ config, accounts, simulated })
+  if (simulated.length > 0) await keepSecret(secretFile(config), () => simulated[0]?.webhookSecrets[0] ?? secret)
+  return platform
+}
+
+function secretFile({ dataDir }: Config): string {
+  return join(dataDir, 'simulated.webhook-secret')
+}
+
+/** A key to begin with, in a file; where the file is. Made once for a database: a key that was revoked stays away. */
+async function firstApiKey({ app }: Platform, { dataDir, mode }: Config): Promise<string> {
+  const path = join(dataDir, 'api-key')
+  const kept = await readSecret(path)
+  const known = await listApiKeys(app.databases.read)
+  if (kept !== undefined && known.length > 0) return path
+  const apiKey = await issueApiKey(app.databases.read, systemRandom, { tenant: TENANT, mode })
+  await writeSecret(path, apiKey)
+  await app.keys.refresh()
+  return path
+}
+
+function welcome(
+  { url, postgres, gateways }: Platform,
+  { mode, databaseUrl }: Config,
+  apiKeyFile: string,
+  tookMs: number,
+): string[] {
+  const database = postgres
+    ? `${postgres.dataDir} (PostgreSQL, ${postgres.adopted ? 'taken over from a process that was killed' : 'started'}, runs as ${postgres.runAs})`
+    : `in PostgreSQL at ${new URL(databaseUrl ?? '').host}`
+  return [
+    `Millrace is ready: ${url}  (${mode} mode, after ${(tookMs / 1000).toFixed(1)} s)`,
+    `  API key   ${apiKeyFile}`,
+    `  data      ${database}`,
+    ...[...gateways].map(([name, gateway]) => `  gateway   ${name}: simulated, at ${gateway.url}`),
+    '',
+    'Try:',
+    ...samples(url, apiKeyFile),
+    '',
+    'Ctrl-C stops it.',
+  ]
+}
+
+function samples(url: string, apiKeyFile: string): string[] {
+  const key = `-H "Authorization: Bearer $(cat ${quoted(apiKeyFile)})"`
+  const body = `{"amount":1999,"currency":"EUR","merchant":"mer_main","payment_method":"pm_sim_approve"}`
+  return [
+    `  curl ${url}/v1/payments ${key} -H "Content-Type: application/json" -H "Idempotency-Key: first" -d '${body}'`,
+    `  curl ${url}/v1/trial-balance ${key}`,
+    `  curl ${url}/readyz`,
+  ]
+}
+
+function quoted(path: string): string {
+  return /^[A-Za-z0-9/._-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`
+}
+
+function farewell(call: Call, { postgres }: Platform): number {
+  call.print(postgres ? 'Stopped. PostgreSQL is stopped too; the data stays.' : 'Stopped. The data stays.')
+  return 0
+}

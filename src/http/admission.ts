@@ -1,0 +1,43 @@
+import pg from 'pg'
+import { Refusal } from '#kernel/errors'
+import type { Logger } from '#kernel/telemetry'
+import type { DiskGuard } from './disk.ts'
+
+const DISK_RETRY_SECONDS = 10
+const LOG_RETRY_SECONDS = 2
+
+/**
+ * Runs what accepts, where there is room to; and says "try again" where the database is away or its answer to a
+ * commit was lost. Repeating is safe either way: ids are pure functions of the request.
+ */
+export function createAdmission(disk: DiskGuard, logger: Logger) {
+  return async <T>(accept: () => Promise<T>): Promise<T> => {
+    if (await disk.isLow()) throw new Refusal('disk_full', { retryAfterSeconds: DISK_RETRY_SECONDS })
+    try {
+      return await accept()
+    } catch (error) {
+      if (!isAway(error)) throw error
+      logger.warn({ err: error }, 'the log cannot take a request')
+      throw new Refusal('log_unavailable', { retryAfterSeconds: LOG_RETRY_SECONDS })
+    }
+  }
+}
+
+/**
+ * Connection, resources, operator intervention, and the limits that a session carries (SQLSTATE classes 08, 53, 57, 58,
+ * 25P03, 25P04, 55P03), deadlocks, read-only standbys.
+ */
+const passing = /^(?:08|53|57|58|40)|^25P0[34]$|^55P03$|^25006$/
+
+/** Whether the world failed, not the request and not our code: what `pg` throws without a code is a lost connection. */
+export function isAway(error: unknown): boolean {
+  if (error instanceof pg.DatabaseError) return passing.test(error.code ?? '')
+  if (!(error instanceof Error)) return false
+  if ('code' in error && typeof error.code === 'string') return /^E[A-Z]+$/.test(error.code)
+  return error.name === 'AggregateError' || /connection|timeout|not queryable/i.test(plainMessage(error))
+}
+
+/** Errors with a name of their own (Refusal, InvariantViolation, TypeError …) say what they are by it. */
+function plainMessage(error: Error): string {
+  return error.name === 'Error' || error.name === 'DatabaseFault' ? error.message : ''
+}

@@ -1,0 +1,36 @@
+import type { RunningApp } from '#app'
+import type { Clock } from '#kernel/clock'
+import type { Database } from '#kernel/database'
+import { type Lag, lagOfGroups } from '#log'
+
+/** Payments that wait for longer than this are better sent elsewhere. */
+const LAG_SECONDS_MAX = 60
+/** A probe that hangs tells nobody anything. */
+const DEADLINE_MS = 2_000
+
+/** Why this process should get no traffic now; empty when it may. */
+export async function whyNotReady(database: Database, running: RunningApp, clock: Clock): Promise<string[]> {
+  const halted = running.log.loops.filter((loop) => loop.status() === 'halted')
+  const lag = await lagInTime(database, clock)
+  return [
+    ...halted.map(({ group }) => `group ${group} has halted: look at its parked events`),
+    ...(lag === undefined ? ['the database is away'] : lag.filter(isBehind).map(behind)),
+  ]
+}
+
+/** Undefined with the database away. */
+async function lagInTime(database: Database, clock: Clock): Promise<Lag[] | undefined> {
+  const answered = new AbortController()
+  const late = clock.sleep(DEADLINE_MS, answered.signal).then(() => undefined)
+  const first = await Promise.race([lagOfGroups(database).catch(() => undefined), late])
+  answered.abort()
+  return first
+}
+
+function isBehind({ seconds }: Lag): boolean {
+  return seconds > LAG_SECONDS_MAX
+}
+
+function behind({ group, events, seconds }: Lag): string {
+  return `group ${group} is ${events} events and ${Math.round(seconds)} s behind`
+}
