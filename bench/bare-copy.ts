@@ -9,7 +9,10 @@ const ROWS_A_PAYMENT = 9
 const BATCH = 500
 
 /** What PostgreSQL takes for the rows alone: COPY into a table with a primary key, a commit for every 500 payments. */
-export async function bareCopy({ url, postmaster }: Platform, payments: number): Promise<{ cpuUs: number; rate: number }> {
+export async function bareCopy(
+  { url, postmaster }: Platform,
+  payments: number,
+): Promise<{ cpuUs: number; rate: number }> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   await client.query('create table bare (id bigint primary key, data text)')

@@ -24,7 +24,9 @@ const platform = await benchPlatform()
 try {
   await runLoad(platform, { name: 'warm-up', payments: 8000, perSecond: undefined })
   const bare = await bareCopy(platform, seconds * 4000)
-  console.log(`bare PostgreSQL, COPY of the same rows in batches of 500: ${bare.cpuUs.toFixed(0)} µs a payment, ${bare.rate.toFixed(0)}/s`)
+  console.log(
+    `bare PostgreSQL, COPY of the same rows in batches of 500: ${bare.cpuUs.toFixed(0)} µs a payment, ${bare.rate.toFixed(0)}/s`,
+  )
   console.log('')
   console.log('load         posted/s   CPU µs a payment (Node + PostgreSQL)   × bare   accepted → posted p50   p99 ms')
   for (const load of loads) {

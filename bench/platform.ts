@@ -1,6 +1,5 @@
-import { mkdtempSync, chmodSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { temporaryDirectory } from '#harness/directory'
 import { systemClock } from '#kernel/clock'
 import type { Database } from '#kernel/database'
 import { systemFetch } from '#kernel/fetch'
@@ -11,17 +10,22 @@ import { systemRandom } from '#kernel/random'
 import { type App, createApp } from '../src/app.ts'
 import { SECRET } from './webhooks.ts'
 
-export type Platform = { readonly app: App; readonly read: Database; readonly url: string; readonly postmaster: number; stop(): Promise<void> }
+export type Platform = {
+  readonly app: App
+  readonly read: Database
+  readonly url: string
+  readonly postmaster: number
+  stop(): Promise<void>
+}
 
 export const ACCOUNT = 'bench'
 
 /** The platform on a PostgreSQL of its own that keeps its promises: fsync and synchronous_commit are on. */
 export async function benchPlatform(): Promise<Platform> {
-  const directory = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
-  chmodSync(directory, 0o711)
+  const directory = temporaryDirectory()
   // Commit timestamps tell when an entry was posted, to the microsecond, without anybody watching.
-  const settings = { track_commit_timestamp: 'on', max_wal_size: '4GB', ...JSON.parse(process.env.PGX ?? '{}') }
-  const postgres = await startPostgres({ dataDir: join(directory, 'postgres'), settings })
+  const settings = { track_commit_timestamp: 'on', max_wal_size: '4GB' }
+  const postgres = await startPostgres({ dataDir: join(directory.path, 'postgres'), settings })
   const open = (connectionsMax: number) => openDatabase({ url: postgres.url, connectionsMax, applicationName: 'bench' })
   const databases = { door: open(4), work: open(12), read: open(2) }
   const network = systemFetch(systemClock)
@@ -29,7 +33,14 @@ export async function benchPlatform(): Promise<Platform> {
     seams: { clock: systemClock, random: systemRandom, fetch: network.fetch, databases },
     masterKey: masterKeyOf(systemRandom.bytes(32)),
     accounts: [
-      { name: ACCOUNT, gateway: 'stripe', tenant: 'main', mode: 'test', merchant: 'mer_bench', webhookSecrets: [SECRET] },
+      {
+        name: ACCOUNT,
+        gateway: 'stripe',
+        tenant: 'main',
+        mode: 'test',
+        merchant: 'mer_bench',
+        webhookSecrets: [SECRET],
+      },
     ],
     risk: { perCustomerAMinute: 1e6, perMerchantAMinute: 1e6, amountMax: 1e9 },
     process: 'bench',
@@ -49,7 +60,7 @@ export async function benchPlatform(): Promise<Platform> {
       await Promise.all(Object.values(databases).map((database) => database.close()))
       await network.close()
       await postgres.stop()
-      rmSync(directory, { recursive: true, force: true })
+      await directory.remove()
     },
   }
 }

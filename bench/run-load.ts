@@ -5,7 +5,11 @@ import { nodeCpuUs, postgresCpuUs } from './cpu.ts'
 import { ACCOUNT, type Platform } from './platform.ts'
 import { type SignedWebhook, signedWebhook } from './webhooks.ts'
 
-export type Load = { readonly name: string; readonly payments: number; /** Undefined: as fast as it goes. */ readonly perSecond: number | undefined }
+export type Load = {
+  readonly name: string
+  readonly payments: number /** Undefined: as fast as it goes. */
+  readonly perSecond: number | undefined
+}
 
 export type LoadResult = {
   readonly rate: number
@@ -27,7 +31,13 @@ export async function runLoad(platform: Platform, load: Load): Promise<LoadResul
 
   const accept = async (n: number): Promise<void> => {
     const { body, signature } = webhooks[n] as SignedWebhook
-    await platform.app.acceptWebhook({ gateway: 'stripe', account: ACCOUNT, body, signature, traceparent: traceparent() })
+    await platform.app.acceptWebhook({
+      gateway: 'stripe',
+      account: ACCOUNT,
+      body,
+      signature,
+      traceparent: traceparent(),
+    })
     acceptedAt[n] = performance.timeOrigin + performance.now()
   }
   if (load.perSecond === undefined) await flatOut(load.payments, accept)

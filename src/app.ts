@@ -1,14 +1,15 @@
 import { access, createKeyRing } from '#access'
 import { type Destination, deliveryGroup, enqueue, startDeliverer } from '#delivery'
-import * as gatewayEvents from '#gateways/events'
-import { bodySubjects, createGateways, createRoute, type GatewayAccount, gatewayDestinations, openWebhook } from '#gateways'
 import {
-  createAcceptPayment,
-  createAcceptWebhook,
-  customerToken,
-  type PaymentOffer,
-  type WebhookOffer,
-} from '#intake'
+  bodySubjects,
+  createGateways,
+  createRoute,
+  type GatewayAccount,
+  gatewayDestinations,
+  openWebhook,
+} from '#gateways'
+import * as gatewayEvents from '#gateways/events'
+import { createAcceptPayment, createAcceptWebhook, customerToken, type PaymentOffer, type WebhookOffer } from '#intake'
 import type { Clock } from '#kernel/clock'
 import type { Database } from '#kernel/database'
 import type { HttpFetch } from '#kernel/fetch'
@@ -28,8 +29,8 @@ import {
   roleOf,
   startLog,
 } from '#log'
-import * as paymentEvents from '#payments/events'
 import { createPayments, findPayments, inbox, paymentsOfCustomer } from '#payments'
+import * as paymentEvents from '#payments/events'
 import { assess, createVelocityRules, type RiskScorer, type VelocityLimits } from '#risk'
 
 /** All that reaches the outside: what a simulation replaces. */
@@ -103,7 +104,17 @@ export function createApp({ seams, masterKey, accounts, risk, scorer, process, r
       await keys.refresh()
       const stopKeys = keys.keepFresh(clock)
       const soloGroups = destinations.map(({ name }) => deliveryGroup(name))
-      const log = await startLog({ modules, database: databases.work, clock, random, wakeups, process, soloGroups, enqueue, report })
+      const log = await startLog({
+        modules,
+        database: databases.work,
+        clock,
+        random,
+        wakeups,
+        process,
+        soloGroups,
+        enqueue,
+        report,
+      })
       const deliverers = destinations.map((destination) =>
         startDeliverer(destination, { database: databases.work, clock, random, wakeups, leases: log.leases, report }),
       )
@@ -145,9 +156,17 @@ export function createModules(accounts: readonly GatewayAccount[], { digest }: P
 }
 
 /** Schemas, topics and groups. Safe to repeat, and for two processes at once. */
-async function prepare(database: Database, modules: readonly Module[], destinations: readonly Destination[]): Promise<void> {
+async function prepare(
+  database: Database,
+  modules: readonly Module[],
+  destinations: readonly Destination[],
+): Promise<void> {
   await migrate(database, schemasOf(modules))
-  await registerLog(database, modules, destinations.map(({ name }) => deliveryGroup(name)))
+  await registerLog(
+    database,
+    modules,
+    destinations.map(({ name }) => deliveryGroup(name)),
+  )
 }
 
 export function schemasOf(modules: readonly Module[]): Schema[] {

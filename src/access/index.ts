@@ -57,7 +57,11 @@ export function createKeyRing(database: Database): KeyRing {
 }
 
 /** Makes a key and returns it: the only time it can be read. */
-export async function issueApiKey(database: Database, random: Random, about: { tenant: string; mode: Mode }): Promise<string> {
+export async function issueApiKey(
+  database: Database,
+  random: Random,
+  about: { tenant: string; mode: Mode },
+): Promise<string> {
   const apiKey = `mr_${about.mode}_${random.bytes(24).toString('base64url')}`
   await sql.addKey(database, { ...about, hash: hashOf(apiKey), id: `key_${random.bytes(8).toString('hex')}` })
   return apiKey

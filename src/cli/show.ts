@@ -38,14 +38,18 @@ function show(call: Call, about: Facet['about']): Promise<number> {
       shown++
       for (const line of ['', facet.name, ...lines(records)]) call.print(line)
     }
-    if (shown === 0) throw new UsageError(`Nothing is known of the ${about} ${id} in ${subject.mode} mode of ${subject.tenant}.`)
+    if (shown === 0)
+      throw new UsageError(`Nothing is known of the ${about} ${id} in ${subject.mode} mode of ${subject.tenant}.`)
     return 0
   })
 }
 
 function lines(records: readonly Readonly<Record<string, unknown>>[]): string[] {
   const names = Object.keys(records[0] ?? {})
-  return table([names.map((name) => name.toUpperCase()), ...records.map((record) => names.map((name) => text(record[name])))], '  ')
+  return table(
+    [names.map((name) => name.toUpperCase()), ...records.map((record) => names.map((name) => text(record[name])))],
+    '  ',
+  )
 }
 
 function text(value: unknown): string {

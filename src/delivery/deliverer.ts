@@ -192,11 +192,11 @@ class Deliverer {
     const { database, leases, wakeups } = this.#context
     const facts = batch.flatMap((attempted) => attempted.facts)
     await fencedTransaction(database, this.#group, leases.of(this.#group), async (tx) => {
-      await sql.settle(
+      const isNew = await sql.settle(
         tx,
         batch.map(({ settlement }) => settlement),
       )
-      return facts
+      return batch.flatMap((attempted) => (isNew.has(attempted.settlement.id) ? attempted.facts : []))
     })
     // Fenced off or not, these are over here: another process holds them now and knows that they were tried.
     const over = new Set(batch.map(({ settlement }) => settlement.id))

@@ -44,7 +44,12 @@ const READY = statement(
    where destination = $1 and ready_at <= log.now() and delivery_id <> all ($2)
    order by ready_at, key limit $3`,
 )
-export async function readyHeads(tx: Tx, destination: string, except: readonly string[], limit: number): Promise<string[]> {
+export async function readyHeads(
+  tx: Tx,
+  destination: string,
+  except: readonly string[],
+  limit: number,
+): Promise<string[]> {
   const rows = await tx.query<{ id: string }>(READY, [destination, except, limit])
   return rows.map(({ id }) => id)
 }
@@ -118,12 +123,15 @@ const RECORD = statement(
      insert into delivery.attempt (delivery_id, attempt, kind, outcome, reason, started_at, ended_at)
      select id, attempt, kind, outcome, reason, to_timestamp("startedAt" / 1000), to_timestamp("endedAt" / 1000) from s
      on conflict do nothing
+     returning delivery_id
    ), settled as (
      update delivery.delivery d set state = case s.outcome when 'held' then 'held' else 'done' end
      from s where d.id = s.id and s.outcome <> 'retry'
+   ), postponed as (
+     update delivery.head h set ready_at = log.now() + s."retryInMs" * interval '1 ms'
+     from s where h.delivery_id = s.id and s.outcome = 'retry'
    )
-   update delivery.head h set ready_at = log.now() + s."retryInMs" * interval '1 ms'
-   from s where h.delivery_id = s.id and s.outcome = 'retry'`,
+   select delivery_id as id from attempted`,
 )
 const MOVE_HEADS = statement(
   'delivery.move_heads',
@@ -141,15 +149,19 @@ const MOVE_HEADS = statement(
    delete from delivery.head h using over
    where h.destination = over.destination and h.key = over.key and over.next is null`,
 )
-/** Records attempts and lets the next of each key through. The heads are locked first: see delivery.enqueue. */
-export async function settle(tx: Tx, settlements: readonly Settlement[]): Promise<void> {
+/**
+ * Records attempts and lets the next of each key through. The heads are locked first: see delivery.enqueue. Returns the
+ * deliveries whose attempt was not recorded before: after a commit of which we never heard, the facts are told already.
+ */
+export async function settle(tx: Tx, settlements: readonly Settlement[]): Promise<Set<string>> {
   await tx.query(LOCK_HEADS, [settlements.map(({ destination }) => destination), settlements.map(({ key }) => key)])
-  await tx.query(RECORD, [JSON.stringify(settlements)])
+  const recorded = await tx.query<{ id: string }>(RECORD, [JSON.stringify(settlements)])
   // A delivery that is held keeps its place: what follows it in its key must not overtake it.
   const over = settlements.filter(({ outcome }) => outcome === 'done' || outcome === 'expired').map(({ id }) => id)
   if (over.length > 0) await tx.query(MOVE_HEADS, [over])
   const held = settlements.filter(({ outcome }) => outcome === 'held').map(({ id }) => id)
   if (held.length > 0) await tx.query(HOLD_HEADS, [held])
+  return new Set(recorded.map(({ id }) => id))
 }
 
 const HOLD_HEADS = statement(

@@ -49,10 +49,7 @@ async function unseen(tx: Tx, events: readonly Placeable[]): Promise<Placeable[]
 }
 
 /** Goes round until nothing more can be placed: one event's parent may be placed by another. */
-function placeAll(
-  events: readonly Placeable[],
-  locked: readonly sql.LockedObject[],
-): Map<Placeable, string> {
+function placeAll(events: readonly Placeable[], locked: readonly sql.LockedObject[]): Map<Placeable, string> {
   const known = new Map(locked.flatMap((row) => (row.payment === null ? [] : [[sql.objectName(row), row.payment]])))
   const placed = new Map<Placeable, string>()
   let open = events

@@ -1,13 +1,13 @@
-import type { Delivery, Destination, Outcome } from '#delivery'
-import type { HttpFetch } from '#kernel/fetch'
-import type { Seal } from '#kernel/seal'
-import { follow, type NewEvent } from '#log'
 import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
+import type { Delivery, Destination, Outcome } from '#delivery'
+import { createSimulatedClient, type GatewayOutcome, type SimulatedClient } from '#gateways/simulated'
+import type { HttpFetch } from '#kernel/fetch'
 import { invariant } from '#kernel/invariant'
+import type { Seal } from '#kernel/seal'
+import { follow, type NewEvent } from '#log'
 import type { GatewayAccount } from './account.ts'
 import { callAnswered } from './events.ts'
-import { createSimulatedClient, type GatewayOutcome, type SimulatedClient } from '#gateways/simulated'
 
 /** The gateway answers the same to the same idempotency key for this long; past it, it is only asked. */
 const IDEMPOTENCY_WINDOW_MS = 24 * 60 * 60 * 1000
@@ -41,18 +41,27 @@ export function gatewayDestination(account: GatewayAccount, seal: Seal, fetch: H
     idempotency: { kind: 'window', windowMs: IDEMPOTENCY_WINDOW_MS },
     concurrency: CONCURRENCY,
     attempt: (delivery, kind) => attempt(client, seal, delivery, kind),
-    settle: (delivery, outcome) => [answer(account, delivery, outcome.kind === 'done' ? (outcome.result as Settled) : { outcome: 'expired' })],
+    settle: (delivery, outcome) => [
+      answer(account, delivery, outcome.kind === 'done' ? (outcome.result as Settled) : { outcome: 'expired' }),
+    ],
   }
 }
 
-async function attempt(client: SimulatedClient, seal: Seal, delivery: Delivery, kind: 'send' | 'ask'): Promise<Outcome> {
+async function attempt(
+  client: SimulatedClient,
+  seal: Seal,
+  delivery: Delivery,
+  kind: 'send' | 'ask',
+): Promise<Outcome> {
   const { payload, cause } = delivery
   invariant(call.Check(payload), 'a gateway call is one this module knows')
   const outcome =
     kind === 'ask' || payload.call === 'find'
       ? await client.find(payload.payment)
       : await authorize(client, seal, payload, cause.tenant)
-  return outcome.outcome === 'unreachable' ? { kind: 'retry', reason: 'unreachable' } : { kind: 'done', result: outcome }
+  return outcome.outcome === 'unreachable'
+    ? { kind: 'retry', reason: 'unreachable' }
+    : { kind: 'done', result: outcome }
 }
 
 async function authorize(

@@ -1,5 +1,5 @@
-import { brandId, type EventId, type TenantId } from '#kernel/ids'
 import { plainDigest } from '#kernel/digest'
+import { brandId, type EventId, type TenantId } from '#kernel/ids'
 import type { Seal } from '#kernel/seal'
 import type { NewEvent } from '#log'
 import type { GatewayAccount } from './account.ts'

@@ -58,7 +58,10 @@ export type LockedObject = ObjectRef & { readonly payment: string | null; readon
  * to: the one known before, else the one proposed. Whoever holds or maps an object holds its row first,
  * so that an event that waits and a parent that arrives cannot miss each other.
  */
-export function lockObjects(tx: Tx, objects: readonly (ObjectRef & { payment: string | null })[]): Promise<LockedObject[]> {
+export function lockObjects(
+  tx: Tx,
+  objects: readonly (ObjectRef & { payment: string | null })[],
+): Promise<LockedObject[]> {
   return tx.query<LockedObject>(LOCK_OBJECTS, [
     ...columnsOf(objects),
     objects.map(({ object }) => object),

@@ -56,9 +56,7 @@ export function createAcceptPayment(ports: AcceptPorts) {
     const { tenant, mode, body, idempotencyKey } = offer
     checkBody(body)
     const expiresAt = expiryOf(body, ports.clock.now())
-    const id = brandId<PaymentId>(
-      `pay_${ports.seal.digest('payment', tenant, mode, body.merchant, idempotencyKey)}`,
-    )
+    const id = brandId<PaymentId>(`pay_${ports.seal.digest('payment', tenant, mode, body.merchant, idempotencyKey)}`)
     // Two requests under one key go one after the other, so that the second meets what became of the first.
     for (let other = underWay.get(id); other; other = underWay.get(id)) await other.catch(() => {})
     const accepting = accept(offer, id, expiresAt)

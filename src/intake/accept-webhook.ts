@@ -4,7 +4,14 @@ import type { Door, NewEvent } from '#log'
 /** What a gateway's bytes turned out to be. */
 export type OpenedWebhook =
   | { readonly status: 'event'; readonly event: NewEvent }
-  | { readonly status: 'signature_invalid' | 'signature_stale' | 'body_malformed' | 'mode_mismatch' | 'account_not_found' }
+  | {
+      readonly status:
+        | 'signature_invalid'
+        | 'signature_stale'
+        | 'body_malformed'
+        | 'mode_mismatch'
+        | 'account_not_found'
+    }
 
 export type WebhookOffer = {
   readonly gateway: string

@@ -1,4 +1,11 @@
-export { type AcceptOutcome, type AcceptPorts, createAcceptPayment, customerToken, detailsContext, type PaymentOffer } from './accept-payment.ts'
+export {
+  type AcceptOutcome,
+  type AcceptPorts,
+  createAcceptPayment,
+  customerToken,
+  detailsContext,
+  type PaymentOffer,
+} from './accept-payment.ts'
 export { createAcceptWebhook, type OpenedWebhook, type WebhookOffer } from './accept-webhook.ts'
 export type { Remembered } from './memory.ts'
 export { createRateLimiter, type RateLimit } from './rate-limit.ts'

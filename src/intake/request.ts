@@ -11,14 +11,22 @@ export const PaymentBody = Type.Object(
     currency: Type.String({ pattern: '^[A-Z]{3}$', description: 'ISO 4217 code.' }),
     merchant: Type.String({ pattern: '^mer_[A-Za-z0-9]{1,60}$', description: 'Who is paid: `mer_…`.' }),
     customer: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 255, description: 'Your reference of who pays. Stored as a keyed digest, and sealed.' }),
+      Type.String({
+        minLength: 1,
+        maxLength: 255,
+        description: 'Your reference of who pays. Stored as a keyed digest, and sealed.',
+      }),
     ),
     payment_method: Type.String({ minLength: 1, maxLength: 255, description: "A gateway's token. Sealed." }),
     capture_mode: Type.Optional(
       Type.Union([Type.Literal('automatic'), Type.Literal('manual')], { description: 'automatic by default.' }),
     ),
     expires_at: Type.Optional(
-      Type.String({ format: 'date-time', maxLength: 40, description: 'RFC 3339; past it the payment is not executed. 15 minutes by default, 7 days at most.' }),
+      Type.String({
+        format: 'date-time',
+        maxLength: 40,
+        description: 'RFC 3339; past it the payment is not executed. 15 minutes by default, 7 days at most.',
+      }),
     ),
     description: Type.Optional(Type.String({ maxLength: 1000, description: 'Sealed.' })),
     metadata: Type.Optional(

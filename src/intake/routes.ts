@@ -1,8 +1,8 @@
+import type { FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
 import { Refusal } from '#kernel/errors'
 import type { HttpServer } from '#kernel/http'
 import type { Mode, TenantId } from '#kernel/ids'
-import type { FastifyRequest } from 'fastify'
-import { Type } from 'typebox'
 import type { AcceptOutcome, PaymentOffer } from './accept-payment.ts'
 import type { WebhookOffer } from './accept-webhook.ts'
 import { PaymentBody } from './request.ts'
@@ -23,22 +23,26 @@ const WEBHOOK_BYTES_MAX = 128 * 1024
 
 export function intakeRoutes(server: HttpServer, ports: IntakePorts): void {
   // 202, not 201: the payment is accepted here; it is decided and executed behind the log.
-  server.post('/v1/payments', { schema: { body: PaymentBody }, onRequest: ports.callers.check }, async (request, reply) => {
-    const { tenant, mode } = ports.callers.of(request)
-    const idempotencyKey = keyOf(request.headers['idempotency-key'])
-    const { body, traceparent } = request
-    const outcome = await ports.acceptPayment({ tenant, mode, idempotencyKey, body, traceparent })
-    switch (outcome.status) {
-      case 'accepted':
-      case 'repeated':
-        reply.code(202)
-        return { id: outcome.id, status: 'pending' }
-      case 'rejected':
-        throw new Refusal('payment_rejected', { detail: `refused by the risk rules: ${outcome.reasons.join(', ')}` })
-      case 'key_reused':
-        throw new Refusal('idempotency_key_reused', { field: 'Idempotency-Key' })
-    }
-  })
+  server.post(
+    '/v1/payments',
+    { schema: { body: PaymentBody }, onRequest: ports.callers.check },
+    async (request, reply) => {
+      const { tenant, mode } = ports.callers.of(request)
+      const idempotencyKey = keyOf(request.headers['idempotency-key'])
+      const { body, traceparent } = request
+      const outcome = await ports.acceptPayment({ tenant, mode, idempotencyKey, body, traceparent })
+      switch (outcome.status) {
+        case 'accepted':
+        case 'repeated':
+          reply.code(202)
+          return { id: outcome.id, status: 'pending' }
+        case 'rejected':
+          throw new Refusal('payment_rejected', { detail: `refused by the risk rules: ${outcome.reasons.join(', ')}` })
+        case 'key_reused':
+          throw new Refusal('idempotency_key_reused', { field: 'Idempotency-Key' })
+      }
+    },
+  )
 
   server.post(
     '/v1/gateways/:gateway/:account/webhooks',

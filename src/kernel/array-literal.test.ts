@@ -8,7 +8,9 @@ import { arrayLiteral, isFlat } from './array-literal.ts'
 test('PostgreSQL reads any texts, nulls among them, as they were written', async () => {
   const client = new Client({ connectionString: await acquireServer() })
   await client.connect()
-  const item = fc.option(fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('NULL', '', '"', '\\', '{}', 'a,b', ' x ')))
+  const item = fc.option(
+    fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('NULL', '', '"', '\\', '{}', 'a,b', ' x ')),
+  )
   try {
     await fc.assert(
       fc.asyncProperty(fc.array(item), async (items) => {

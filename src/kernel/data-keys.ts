@@ -107,8 +107,14 @@ async function readOrMake(
     invariant(attempt < dataKeyLimits.attemptsMax, 'a subject that has no key gets one')
     const candidates = missing.map(wrapping.candidate)
     const made = new Map(candidates.map(({ row, key }) => [row.key_id, key]))
-    const rows = JSON.stringify(candidates.map(({ row }) => row))
-    for (const row of await database.query<CurrentKey>(currentKeys, [rows, now])) {
+    const rows = candidates.map(({ row }) => row)
+    const columns = [
+      rows.map(({ tenant }) => tenant),
+      rows.map(({ subject }) => subject),
+      rows.map((row) => row.key_id),
+      rows.map(({ wrapped }) => wrapped),
+    ]
+    for (const row of await database.query<CurrentKey>(currentKeys, [...columns, now])) {
       // An erased subject's key is known to this process only: what it seals can never be opened.
       const key = row.is_made ? made.get(row.key_id) : (wrapping.unwrap(row) ?? wrapping.throwaway())
       invariant(key, 'a key that was made is one of those brought along')

@@ -4,8 +4,6 @@ export type Brand<Name extends string> = string & { readonly [brand]: Name }
 
 export type TenantId = Brand<'TenantId'>
 export type PaymentId = Brand<'PaymentId'>
-export type AccountId = Brand<'AccountId'>
-export type MerchantId = Brand<'MerchantId'>
 export type EventId = Brand<'EventId'>
 export type Mode = 'test' | 'live'
 

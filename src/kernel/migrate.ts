@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
-import { type Database, type Tx, statement } from './database.ts'
+import { type Database, statement, type Tx } from './database.ts'
 import { UsageError } from './errors.ts'
 
 /** A schema with the numbered SQL files that make it. */
@@ -21,7 +21,10 @@ const BOOKKEEPING = `create schema if not exists millrace;
      schema text not null, file text not null, checksum text not null, applied_at timestamptz not null default now(),
      primary key (schema, file))`
 const APPLIED = statement('migrate.applied', 'select file, checksum from millrace.migration where schema = $1')
-const RECORD = statement('migrate.record', 'insert into millrace.migration (schema, file, checksum) values ($1, $2, $3)')
+const RECORD = statement(
+  'migrate.record',
+  'insert into millrace.migration (schema, file, checksum) values ($1, $2, $3)',
+)
 const LOCK_OUT = statement('migrate.lock', 'select pg_advisory_xact_lock($1)')
 
 /**
@@ -47,7 +50,9 @@ async function migrateSchema(tx: Tx, schema: Schema): Promise<void> {
 
   const rows = await tx.query<{ file: string; checksum: string }>(APPLIED, [name])
   const applied = new Map(rows.map(({ file, checksum }) => [file, checksum]))
-  for (const file of readdirSync(migrations).filter((entry) => entry.endsWith('.sql')).sort()) {
+  for (const file of readdirSync(migrations)
+    .filter((entry) => entry.endsWith('.sql'))
+    .sort()) {
     const text = readFileSync(new URL(file, migrations), 'utf8')
     const checksum = createHash('sha256').update(text).digest('hex')
     const earlier = applied.get(file)

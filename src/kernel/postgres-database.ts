@@ -33,12 +33,14 @@ export function openDatabase(settings: DatabaseSettings): Database {
   const pool = new pg.Pool(connectionConfig(settings))
   // A connection that breaks while idle is reported here; the pool has already let go of it.
   pool.on('error', () => {})
+  // One that breaks while it is handed over would meet no listener, and end the process: so each has one for life.
+  pool.on('connect', (client) => void client.on('error', () => {}))
   const listeners = new Set<() => Promise<void>>()
 
   return {
     transaction: (options, work) => runTransaction(pool, options, work),
     async query(statement, values) {
-      const client = await checkOut(pool)
+      const client = await pool.connect()
       try {
         const rows = await run(client, statement, values)
         client.release()
@@ -63,12 +65,8 @@ export function openDatabase(settings: DatabaseSettings): Database {
   }
 }
 
-async function runTransaction<T>(
-  pool: pg.Pool,
-  options: TransactionOptions,
-  work: (tx: Tx) => Promise<T>,
-): Promise<T> {
-  const client = await checkOut(pool)
+async function runTransaction<T>(pool: pg.Pool, options: TransactionOptions, work: (tx: Tx) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
   let broken = false
   try {
     await client.query(beginText(options))
@@ -81,13 +79,6 @@ async function runTransaction<T>(
   } finally {
     client.release(broken)
   }
-}
-
-/** An idle connection may have died since; whoever asks gets one that has an error handler. */
-async function checkOut(pool: pg.Pool): Promise<pg.PoolClient> {
-  const client = await pool.connect()
-  if (client.listenerCount('error') < 2) client.on('error', () => {})
-  return client
 }
 
 /** One round trip: the role and the limits come with the begin. */

@@ -10,14 +10,13 @@ import { statement } from './database.ts'
 export const currentKeys = statement(
   'vault.current_keys',
   `with wanted as materialized (
-     select tenant, subject, key_id, wrapped
-     from jsonb_to_recordset($1::jsonb) as w (tenant text, subject text, key_id text, wrapped bytea)
+     select * from unnest($1::text[], $2::text[], $3::text[], $4::bytea[]) as w (tenant, subject, key_id, wrapped)
    ), made as (
      insert into vault.data_key (key_id, tenant, subject, wrapped, created_at)
-     select key_id, tenant, subject, wrapped, $2::timestamptz
+     select key_id, tenant, subject, wrapped, $5::timestamptz
      from wanted
-     order by tenant, subject
-     on conflict (tenant, subject) do nothing
+     order by subject, tenant
+     on conflict (subject, tenant) do nothing
      returning key_id, tenant, subject
    )
    select true as is_made, key_id, tenant, subject, null::bytea as wrapped

@@ -1,5 +1,5 @@
-import { eventType } from '#log'
 import { Type } from 'typebox'
+import { eventType } from '#log'
 
 /** An entry was booked. Amounts are text, because sums may pass 2^53. Key: payment, else the entry's source. */
 export const entryPosted = eventType({

@@ -1,6 +1,15 @@
 import { hash } from 'node:crypto'
 import type { Database, Tx } from '#kernel/database'
-import { type Decision, decider, type EventOf, type EventType, follow, type Module, partitionOf, projection } from '#log'
+import {
+  type Decision,
+  decider,
+  type EventOf,
+  type EventType,
+  follow,
+  type Module,
+  partitionOf,
+  projection,
+} from '#log'
 import type * as paymentEvents from '#payments/events'
 import { accountKind } from './accounts.ts'
 import { type Entry, entryFor, type Purpose } from './entry.ts'
@@ -72,7 +81,10 @@ async function post(tx: Tx, facts: readonly MovementFact[], purposes: ReadonlyMa
     const entry = entryFor({ key, kind, account, delta, currency, revision }, { merchant, effectiveAt })
     return [{ fact, entry, row: rowOf(entry, fact) }]
   })
-  const fresh = await sql.insertEntries(tx, booked.map(({ row }) => row))
+  const fresh = await sql.insertEntries(
+    tx,
+    booked.map(({ row }) => row),
+  )
   return {
     facts: booked
       .filter(({ row }) => fresh.delete(row.id))
@@ -114,12 +126,20 @@ const balances = projection({
 })
 
 function balanceChanges(entries: readonly EventOf<typeof entryPosted>[]): sql.BalanceChange[] {
-  const sums = new Map<string, { debit: bigint; credit: bigint; entries: number; at: Omit<sql.BalanceChange, 'debit' | 'credit' | 'entries'> }>()
+  const sums = new Map<
+    string,
+    { debit: bigint; credit: bigint; entries: number; at: Omit<sql.BalanceChange, 'debit' | 'credit' | 'entries'> }
+  >()
   for (const { tenant, mode, key, data } of entries) {
     const stripe = partitionOf(key)
     for (const { account, currency, amount } of data.postings) {
       const name = `${tenant}\n${mode}\n${account}\n${currency}\n${stripe}`
-      const sum = sums.get(name) ?? { debit: 0n, credit: 0n, entries: 0, at: { tenant, mode, account, currency, stripe } }
+      const sum = sums.get(name) ?? {
+        debit: 0n,
+        credit: 0n,
+        entries: 0,
+        at: { tenant, mode, account, currency, stripe },
+      }
       const minor = BigInt(amount)
       if (minor > 0n) sum.debit += minor
       else sum.credit -= minor
@@ -147,7 +167,10 @@ export type AccountView = {
 }
 
 /** Every account of the tenant with what was debited and credited; the sums of both are equal in each currency. */
-export async function trialBalance(database: Database, about: { tenant: string; mode: string }): Promise<AccountView[]> {
+export async function trialBalance(
+  database: Database,
+  about: { tenant: string; mode: string },
+): Promise<AccountView[]> {
   return (await sql.trialBalance(database, about.tenant, about.mode)).map(accountView)
 }
 

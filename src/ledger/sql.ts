@@ -106,7 +106,12 @@ const ACCOUNT = statement(
   `select account, currency, sum(debit) as debit, sum(credit) as credit, sum(entries) as entries
    from ledger.balance where tenant = $1 and mode = $2 and account = $3 group by account, currency order by currency`,
 )
-export function accountBalances(database: Database, tenant: string, mode: string, account: string): Promise<BalanceRow[]> {
+export function accountBalances(
+  database: Database,
+  tenant: string,
+  mode: string,
+  account: string,
+): Promise<BalanceRow[]> {
   return database.query<BalanceRow>(ACCOUNT, [tenant, mode, account])
 }
 
@@ -143,6 +148,8 @@ export async function integrity(database: Database) {
     postings: counts?.postings ?? 0n,
     unbalanced: await database.query<{ currency: string; difference: bigint }>(UNBALANCED),
     unbalancedEntries: await database.query<{ source: string }>(UNBALANCED_ENTRIES),
-    drift: await database.query<{ account: string; currency: string; booked: bigint | null; projected: bigint | null }>(DRIFT),
+    drift: await database.query<{ account: string; currency: string; booked: bigint | null; projected: bigint | null }>(
+      DRIFT,
+    ),
   }
 }

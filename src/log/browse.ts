@@ -34,7 +34,10 @@ export function eventsOfKey(
   return database.query<BrowsedEvent>(OF_KEY, [about.key, about.tenant, about.mode, about.limit])
 }
 
-const BY_ID = statement('log.event_by_id', `select ${COLUMNS} from log.event where id = $1 or key = $1 order by position limit 100`)
+const BY_ID = statement(
+  'log.event_by_id',
+  `select ${COLUMNS} from log.event where id = $1 or key = $1 order by position limit 100`,
+)
 /** The event with this id, or the events of this key. */
 export function eventsNamed(database: Database, name: string): Promise<BrowsedEvent[]> {
   return database.query<BrowsedEvent>(BY_ID, [name])

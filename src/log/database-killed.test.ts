@@ -28,6 +28,10 @@ test('PostgreSQL killed twenty times under load: what was acknowledged takes eff
   let server = await startPostgres({ dataDir })
   const { url, port } = server
   await migrateAll(url)
+  let isOpen = true
+  t.after(async () => {
+    isOpen = false
+  })
   const log = openLog(t, url)
   t.after(async () => {
     await server.stop('immediate')
@@ -39,7 +43,6 @@ test('PostgreSQL killed twenty times under load: what was acknowledged takes eff
 
   const acknowledged = new Set<string>()
   let attempts = 0
-  let isOpen = true
   const write = async (writer: number): Promise<void> => {
     for (let n = 0; isOpen; n++) {
       const event = ask(`key ${writer}`, { n })

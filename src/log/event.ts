@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
-import type { Mode, TenantId } from '#kernel/ids'
 import type { Static, TSchema } from 'typebox'
+import type { Mode, TenantId } from '#kernel/ids'
 
 /** Declares a type of event: its name, the topic it lives on, and what its data must look like. */
 export type EventType<Name extends string = string, Data = unknown> = {

@@ -14,7 +14,15 @@ export { toCloudEvent, withoutSealed } from './cloud-event.ts'
 export { EventInvalid } from './codec.ts'
 export type { LoopReport } from './consumer.ts'
 export { createDoor, type Door } from './door.ts'
-export { type DataOf, type EventOf, type EventType, eventType, follow, type NewEvent, type RecordedEvent } from './event.ts'
+export {
+  type DataOf,
+  type EventOf,
+  type EventType,
+  eventType,
+  follow,
+  type NewEvent,
+  type RecordedEvent,
+} from './event.ts'
 export { fencedTransaction } from './fenced.ts'
 export {
   type Decision,

@@ -12,6 +12,8 @@ export type LeaseBook = { of(group: string): sql.Leases }
 export type LeaseKeeper = LeaseBook & {
   /** Renews, gives back what is over the fair share, takes what is free. */
   tick(): Promise<void>
+  /** No other process lived on this log at the last heartbeat: there is nobody to be woken. */
+  isAlone(): boolean
   /** Gives everything back, so that others need not wait for the leases to expire. */
   leave(): Promise<void>
 }
@@ -20,6 +22,7 @@ const NONE: sql.Leases = new Map()
 
 export function createLeaseKeeper(database: Database, process: string, groups: readonly string[]): LeaseKeeper {
   let book = new Map<string, Map<number, bigint>>()
+  let isAlone = false
   const renew = async (): Promise<void> => {
     const next = new Map<string, Map<number, bigint>>()
     for (const { grp, partition, epoch } of await sql.heartbeat(database, process, groups, LEASE_TTL_MS)) {
@@ -35,7 +38,9 @@ export function createLeaseKeeper(database: Database, process: string, groups: r
       let changed = 0
       for (const group of groups) changed += await sql.rebalance(database, process, group, LEASE_TTL_MS)
       if (changed > 0) await renew()
+      isAlone = !(await sql.areOthers(database, process))
     },
+    isAlone: () => isAlone,
     async leave() {
       book = new Map()
       await sql.leave(database, process)

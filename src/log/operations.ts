@@ -3,9 +3,9 @@ import type { Database } from '#kernel/database'
 import { base32 } from '#kernel/digest'
 import { brandId, type TenantId } from '#kernel/ids'
 import type { Random } from '#kernel/random'
+import { eventsOfKey } from './browse.ts'
 import { createDoor } from './door.ts'
 import { eventType, type NewEvent } from './event.ts'
-import { eventsOfKey } from './browse.ts'
 import type { Module, Subject } from './module.ts'
 import { listParked, requestRetry, showParked } from './parked.ts'
 import { createWakeups } from './wakeup.ts'
@@ -28,7 +28,14 @@ export const operations: Module = {
 
 async function showEvents(database: Database, { tenant, mode, id }: Subject) {
   const events = await eventsOfKey(database, { key: id, tenant, mode, limit: 1_000 })
-  return events.map(({ time, topic, partition, offset, type, id: event }) => ({ time, topic, partition, offset, type, event }))
+  return events.map(({ time, topic, partition, offset, type, id: event }) => ({
+    time,
+    topic,
+    partition,
+    offset,
+    type,
+    event,
+  }))
 }
 
 export type Retried = { readonly group: string; readonly key: string }

@@ -55,7 +55,7 @@ export async function startLog(options: LogOptions): Promise<RunningLog> {
   const failed = (error: unknown): void =>
     options.report({ kind: 'fault', group: 'log.leases', error: error instanceof Error ? error.name : 'unknown' })
   const stopHeartbeat = startHeartbeat(keeper, clock, failed)
-  const stopNotify = await startNotify(database, wakeups, clock, options.process)
+  const stopNotify = await startNotify(database, wakeups, clock, { process: options.process, isAlone: keeper.isAlone })
   const context = { ...options, leases: keeper }
   const loops = consumers.map((consumer) => startConsumer(consumer, context))
   const timers = startTimers(context)

@@ -147,6 +147,16 @@ export async function rebalance(database: Database, process: string, group: stri
   return row?.changed ?? 0
 }
 
+const OTHERS = statement(
+  'log.other_processes',
+  'select exists (select from log.member where process <> $1 and expires_at > log.now()) as are_there',
+)
+/** Whether another process lives on this log. */
+export async function areOthers(database: Database, process: string): Promise<boolean> {
+  const [row] = await database.query<{ are_there: boolean }>(OTHERS, [process])
+  return row?.are_there ?? true
+}
+
 const LEAVE = statement('log.leave', 'select log.leave($1)')
 export async function leave(database: Database, process: string): Promise<void> {
   await database.query(LEAVE, [process])

@@ -1,6 +1,14 @@
-import { invariant, unreachable } from '#kernel/invariant'
 import type { callAnswered, objectReported } from '#gateways/events'
-import { type Decision, type EventOf, type EventType, follow, type NewDelivery, type NewEvent, type TimerChange } from '#log'
+import { invariant, unreachable } from '#kernel/invariant'
+import {
+  type Decision,
+  type EventOf,
+  type EventType,
+  follow,
+  type NewDelivery,
+  type NewEvent,
+  type TimerChange,
+} from '#log'
 import { book, type Change, changes } from './change.ts'
 import { statusOf, unknownOperations } from './derive.ts'
 import * as events from './events.ts'
@@ -36,7 +44,12 @@ const INQUIRY_PAUSES_MS = [5_000, 15_000, 60_000, 300_000, 3_600_000]
 const ABSENT_ANSWERS_MAX = 3
 
 /** Decides what an event means for its payment. Pure: the same event on the same record decides the same. */
-export function decide(before: PaymentRecord | undefined, event: PaymentInput, now: number, ports: DecidePorts): Decided {
+export function decide(
+  before: PaymentRecord | undefined,
+  event: PaymentInput,
+  now: number,
+  ports: DecidePorts,
+): Decided {
   switch (event.type) {
     case 'payment.requested':
       return decideRequest(before, event, now, ports)
@@ -83,7 +96,13 @@ function decideRequest(before: PaymentRecord | undefined, event: Requested, now:
   return execute(known, requested, event, created, ports)
 }
 
-function execute(known: PaymentRecord, state: PaymentState, event: Requested, created: NewEvent, ports: DecidePorts): Decided {
+function execute(
+  known: PaymentRecord,
+  state: PaymentState,
+  event: Requested,
+  created: NewEvent,
+  ports: DecidePorts,
+): Decided {
   // What a gateway has already reported under our reference is not done a second time.
   if (statusOf(state) !== 'pending') return conclude(known, state, event, { facts: [created] })
 
@@ -146,7 +165,9 @@ function decideAbsent(before: PaymentRecord, state: PaymentState, event: Answere
     return inquireLater(before, record(state, { fact: 'unknown', operation, account, since: event.time }), event)
   }
   const code = 'never_received'
-  return conclude(before, record(state, { fact: 'ended', operation, account, outcome: 'refused', code }), event, { code })
+  return conclude(before, record(state, { fact: 'ended', operation, account, outcome: 'refused', code }), event, {
+    code,
+  })
 }
 
 /** The timer went off: asks the gateway about every call of which nobody knows. */
@@ -175,7 +196,9 @@ function inquireLater(before: PaymentRecord, state: PaymentState, event: Answere
   const asked = state.operations[event.data.operation]?.asked ?? 0
   const pause = INQUIRY_PAUSES_MS[Math.min(asked, INQUIRY_PAUSES_MS.length - 1)] ?? 0
   const due = follow(event, events.inquiryDue, {})
-  return conclude(before, state, event, { timers: [{ schedule: { id: inquiryTimer(before), at: event.time + pause, event: due } }] })
+  return conclude(before, state, event, {
+    timers: [{ schedule: { id: inquiryTimer(before), at: event.time + pause, event: due } }],
+  })
 }
 
 export function inquiryTimer({ tenant, mode, id }: PaymentRecord): string {
@@ -215,14 +238,23 @@ const factOf = {
   dispute_lost: events.paymentDisputeLost,
 } as const satisfies Record<Exclude<MovementKind, 'payout'>, EventType>
 
-function movementFact({ key, kind, revision, account, object, delta, currency }: Change, payment: PaymentRecord, event: PaymentInput) {
+function movementFact(
+  { key, kind, revision, account, object, delta, currency }: Change,
+  payment: PaymentRecord,
+  event: PaymentInput,
+) {
   invariant(kind !== 'payout', 'a payout is no movement of a payment')
   const { merchant, status } = payment
   const data = { movement: key, revision, account, object, merchant, delta, currency, status, effectiveAt: event.time }
   return follow(event, factOf[kind], data, { part: `${key}#${revision}` })
 }
 
-function statusChanged(before: PaymentRecord, after: PaymentRecord, event: PaymentInput, code: string | undefined): NewEvent {
+function statusChanged(
+  before: PaymentRecord,
+  after: PaymentRecord,
+  event: PaymentInput,
+  code: string | undefined,
+): NewEvent {
   const change = { from: before.status, to: after.status, ...(code === undefined ? {} : { code }) }
   return follow(event, events.paymentStatusChanged, change)
 }

@@ -1,5 +1,5 @@
-import { eventType } from '#log'
 import { type Static, Type } from 'typebox'
+import { eventType } from '#log'
 
 const Amount = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 const Delta = Type.Integer({ minimum: -Number.MAX_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER })

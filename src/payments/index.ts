@@ -71,7 +71,10 @@ async function decidePayments(
     touched.add(name)
     return decided
   })
-  await sql.store(tx, [...records].flatMap(([name, record]) => (touched.has(name) ? [record] : [])))
+  await sql.store(
+    tx,
+    [...records].flatMap(([name, record]) => (touched.has(name) ? [record] : [])),
+  )
   return joined(decisions)
 }
 

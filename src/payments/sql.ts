@@ -85,7 +85,10 @@ export async function storePayouts(tx: Tx, payouts: readonly PayoutRecord[]): Pr
   await tx.query(STORE_PAYOUTS, [JSON.stringify(payouts)])
 }
 
-const BY_CUSTOMER = statement('payments.by_customer', 'select id from payments.payment where tenant = $1 and customer = $2')
+const BY_CUSTOMER = statement(
+  'payments.by_customer',
+  'select id from payments.payment where tenant = $1 and customer = $2',
+)
 export async function paymentsOfCustomer(database: Database, tenant: string, customer: string): Promise<string[]> {
   const rows = await database.query<{ id: string }>(BY_CUSTOMER, [tenant, customer])
   return rows.map(({ id }) => id)

@@ -1,6 +1,6 @@
 import type { Database } from '#kernel/database'
-import { find, type PaymentRef, type PaymentRow } from './sql.ts'
 import type { PaymentStatus } from './derive.ts'
+import { find, type PaymentRef, type PaymentRow } from './sql.ts'
 
 /** A payment as others may see it. Amounts in minor units. */
 export type PaymentView = PaymentRef & {
@@ -16,7 +16,13 @@ export type PaymentView = PaymentRef & {
   readonly fingerprint: string | null
   /** Sealed customer reference, description and metadata. */
   readonly details: string | null
-  readonly movements: readonly { readonly kind: string; readonly account: string; readonly object: string; readonly amount: number; readonly currency: string }[]
+  readonly movements: readonly {
+    readonly kind: string
+    readonly account: string
+    readonly object: string
+    readonly amount: number
+    readonly currency: string
+  }[]
   readonly createdAt: number
   readonly updatedAt: number
 }

@@ -54,11 +54,17 @@ export function createVelocityRules(clock: Clock, limits: VelocityLimits): RiskS
  * Asks a scorer, and fails closed: a scorer that throws, is late or answers nonsense has refused.
  * The verdict says which.
  */
-export async function assess(scorer: RiskScorer, request: RiskRequest, clock: Clock): Promise<RiskScore & { isRefused: boolean }> {
+export async function assess(
+  scorer: RiskScorer,
+  request: RiskRequest,
+  clock: Clock,
+): Promise<RiskScore & { isRefused: boolean }> {
   const scored = askSafely(scorer, request)
   const { score, reasons } = scored instanceof Promise ? await inTime(scored, clock) : scored
   const isSound = Number.isFinite(score) && score >= 0 && score <= 1
-  return isSound ? { score, reasons, isRefused: score > RISK_SCORE_MAX } : { ...failed('scorer_failed'), isRefused: true }
+  return isSound
+    ? { score, reasons, isRefused: score > RISK_SCORE_MAX }
+    : { ...failed('scorer_failed'), isRefused: true }
 }
 
 async function inTime(scored: Promise<RiskScore>, clock: Clock): Promise<RiskScore> {
