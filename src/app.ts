@@ -9,7 +9,7 @@ import {
   openWebhook,
 } from '#gateways'
 import * as gatewayEvents from '#gateways/events'
-import { createAcceptPayment, createAcceptWebhook, customerToken, type PaymentOffer, type WebhookOffer } from '#intake'
+import { createAcceptPayment, createAcceptWebhook, customerToken, paymentMethodContext, type PaymentOffer, type WebhookOffer } from '#intake'
 import type { Clock } from '#kernel/clock'
 import type { Database } from '#kernel/database'
 import type { HttpFetch } from '#kernel/fetch'
@@ -72,7 +72,7 @@ export function createApp({ seams, masterKey, accounts, risk, scorer, process, r
   const door = createDoor(databases.door, wakeups)
   const seal = createSeal({ masterKey, database: databases.door, random, clock })
   const modules = createModules(accounts, seal)
-  const destinations = gatewayDestinations(accounts, seal, fetch)
+  const destinations = gatewayDestinations(accounts, { seal, fetch, paymentMethodContext })
   const keys = createKeyRing(databases.read)
   const rules = scorer ?? createVelocityRules(clock, risk)
 

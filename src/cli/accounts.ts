@@ -1,5 +1,6 @@
 import type { GatewayAccount } from '#gateways'
 import type { Config, GatewayConfig } from '#kernel/config'
+import { UsageError } from '#kernel/errors'
 import type { SimulatedAccount } from './platform.ts'
 
 /** The tenant of whoever has just one. */
@@ -40,6 +41,11 @@ function accountOf(
   name: string,
   { gateway, tenant = TENANT, mode, merchant, webhookSecrets, url, apiKey }: GatewayConfig,
 ): GatewayAccount {
+  if (gateway === 'stripe' && url !== undefined) {
+    throw new UsageError(
+      `gateways.${name}.url must be left out: a Stripe account reports by webhooks, and is not called.`,
+    )
+  }
   return {
     name,
     gateway,

@@ -6,6 +6,9 @@ import { startPostgres } from '#kernel/postgres/start'
 import { openDatabase } from '#kernel/postgres-database'
 import type { Call } from './command.ts'
 
+/** A person waits for the answer, and nobody else for the locks: reading a large ledger may take its time. */
+const patient = { session: { transaction_timeout: '0' }, answerTimeoutMs: 60 * 60_000 }
+
 /**
  * Works on the platform's database, running or not: on DATABASE_URL, on the embedded PostgreSQL that somebody
  * runs on the data directory, or on one started for the work and stopped after it.
@@ -16,7 +19,7 @@ export async function withDatabase<T>(
 ): Promise<T> {
   const config = await loadConfig(call)
   const server = await serverOf(config)
-  const database = openDatabase({ url: server.url, connectionsMax: 4, applicationName: 'millrace command' })
+  const database = openDatabase({ url: server.url, connectionsMax: 4, applicationName: 'millrace command', ...patient })
   try {
     return await work(database, config)
   } finally {

@@ -30,8 +30,16 @@ const call = Compile(Type.Union([Authorize, Find]))
 
 type Settled = GatewayOutcome | { readonly outcome: 'expired' }
 
+export type GatewayPorts = {
+  readonly seal: Seal
+  readonly fetch: HttpFetch
+  /** The context under which whoever sealed a payment method sealed it. */
+  paymentMethodContext(tenant: string): string
+}
+
 /** Where calls to a gateway account go. The account must have an address. */
-export function gatewayDestination(account: GatewayAccount, seal: Seal, fetch: HttpFetch): Destination {
+export function gatewayDestination(account: GatewayAccount, ports: GatewayPorts): Destination {
+  const { seal, fetch } = ports
   const { url, apiKey = '' } = account
   invariant(url !== undefined, 'an account that is called has an address')
   const digest = (id: string): string => seal.digest('gateway-object', account.tenant, account.name, id)
@@ -40,7 +48,7 @@ export function gatewayDestination(account: GatewayAccount, seal: Seal, fetch: H
     name: `gateway:${account.name}`,
     idempotency: { kind: 'window', windowMs: IDEMPOTENCY_WINDOW_MS },
     concurrency: CONCURRENCY,
-    attempt: (delivery, kind) => attempt(client, seal, delivery, kind),
+    attempt: (delivery, kind) => attempt(client, ports, delivery, kind),
     settle: (delivery, outcome) => [
       answer(account, delivery, outcome.kind === 'done' ? (outcome.result as Settled) : { outcome: 'expired' }),
     ],
@@ -49,7 +57,7 @@ export function gatewayDestination(account: GatewayAccount, seal: Seal, fetch: H
 
 async function attempt(
   client: SimulatedClient,
-  seal: Seal,
+  ports: GatewayPorts,
   delivery: Delivery,
   kind: 'send' | 'ask',
 ): Promise<Outcome> {
@@ -58,7 +66,7 @@ async function attempt(
   const outcome =
     kind === 'ask' || payload.call === 'find'
       ? await client.find(payload.payment)
-      : await authorize(client, seal, payload, cause.tenant)
+      : await authorize(client, ports, payload, cause.tenant)
   return outcome.outcome === 'unreachable'
     ? { kind: 'retry', reason: 'unreachable' }
     : { kind: 'done', result: outcome }
@@ -66,7 +74,7 @@ async function attempt(
 
 async function authorize(
   client: SimulatedClient,
-  seal: Seal,
+  { seal, paymentMethodContext }: GatewayPorts,
   { operation, payment, amount, currency, captureMode, paymentMethod }: Type.Static<typeof Authorize>,
   tenant: string,
 ): Promise<GatewayOutcome> {
@@ -82,10 +90,6 @@ async function authorize(
     paymentMethod: token.toString('utf8'),
     timeoutMs: CALL_TIMEOUT_MS,
   })
-}
-
-export function paymentMethodContext(tenant: string): string {
-  return `${tenant}/payment.requested/paymentMethod`
 }
 
 function answer(account: GatewayAccount, delivery: Delivery, settled: Settled): NewEvent {

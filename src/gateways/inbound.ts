@@ -63,7 +63,7 @@ export async function openWebhook(webhook: Webhook, seal: Seal): Promise<Inbound
   }
 }
 
-export function bodyContext(tenant: string): string {
+function bodyContext(tenant: string): string {
   return `${tenant}/gateway.event_received/body`
 }
 

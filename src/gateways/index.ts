@@ -1,18 +1,15 @@
 import type { Destination } from '#delivery'
 import type { Database } from '#kernel/database'
 import { plainDigest } from '#kernel/digest'
-import type { HttpFetch } from '#kernel/fetch'
-import type { Seal } from '#kernel/seal'
 import type { Module } from '#log'
 import type { GatewayAccount } from './account.ts'
 import { correlate } from './correlate.ts'
-import { gatewayDestination } from './destination.ts'
+import { type GatewayPorts, gatewayDestination } from './destination.ts'
 import * as events from './events.ts'
 import * as sql from './sql.ts'
 
 export type { GatewayAccount } from './account.ts'
-export { paymentMethodContext } from './destination.ts'
-export { bodyContext, type InboundOutcome, openWebhook, type Webhook } from './inbound.ts'
+export { openWebhook } from './inbound.ts'
 
 export function createGateways(accounts: readonly GatewayAccount[]): Module {
   const { eventReceived, objectReported, payoutReported, callAnswered } = events
@@ -29,8 +26,8 @@ export function createGateways(accounts: readonly GatewayAccount[]): Module {
 }
 
 /** A destination for every account that can be called; the others only report. */
-export function gatewayDestinations(accounts: readonly GatewayAccount[], seal: Seal, fetch: HttpFetch): Destination[] {
-  return accounts.filter(({ url }) => url !== undefined).map((account) => gatewayDestination(account, seal, fetch))
+export function gatewayDestinations(accounts: readonly GatewayAccount[], ports: GatewayPorts): Destination[] {
+  return accounts.filter(({ url }) => url !== undefined).map((account) => gatewayDestination(account, ports))
 }
 
 /**

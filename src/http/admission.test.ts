@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import pg from 'pg'
+import { isAway } from '#kernel/away'
 import { systemClock } from '#kernel/clock'
 import { Refusal } from '#kernel/errors'
 import { InvariantViolation } from '#kernel/invariant'
 import { createLogger } from '#kernel/telemetry'
-import { createAdmission, isAway } from './admission.ts'
+import { createAdmission } from './admission.ts'
 import { createDiskGuard, type DiskGuard, freeBytesOf, noDisk } from './disk.ts'
 
 const logger = createLogger({ level: 'silent', clock: systemClock })

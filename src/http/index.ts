@@ -1,3 +1,3 @@
-export { createDiskGuard, type DiskGuard, freeBytesOf, noDisk } from './disk.ts'
-export { createInstruments, type Instruments } from './instruments.ts'
-export { type HttpOptions, type RunningHttp, startHttp } from './server.ts'
+export { createDiskGuard, freeBytesOf, noDisk } from './disk.ts'
+export { createInstruments } from './instruments.ts'
+export { type RunningHttp, startHttp } from './server.ts'

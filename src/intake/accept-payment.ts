@@ -102,6 +102,11 @@ export function detailsContext(tenant: string): string {
   return `${tenant}/payment.requested/details`
 }
 
+/** What a payment method is sealed to: only whoever makes the gateway call opens it. */
+export function paymentMethodContext(tenant: string): string {
+  return `${tenant}/payment.requested/paymentMethod`
+}
+
 type Known = {
   id: PaymentId
   customer: string | undefined
@@ -128,7 +133,7 @@ async function requested(offer: PaymentOffer, known: Known, { seal, inbox }: Acc
     fingerprint,
     risk: { score: risk.score, reasons: [...risk.reasons], isRefused: risk.isRefused },
     details: seal.seal(key, JSON.stringify(details), detailsContext(tenant)),
-    paymentMethod: seal.seal(key, body.payment_method, `${tenant}/payment.requested/paymentMethod`),
+    paymentMethod: seal.seal(key, body.payment_method, paymentMethodContext(tenant)),
   }
   return { id: eventId, of: inbox, key: id, tenant, mode, traceparent, causationId: null, correlationId: eventId, data }
 }

@@ -1,12 +1,11 @@
 export {
   type AcceptOutcome,
-  type AcceptPorts,
   createAcceptPayment,
   customerToken,
   detailsContext,
   type PaymentOffer,
+  paymentMethodContext,
 } from './accept-payment.ts'
-export { createAcceptWebhook, type OpenedWebhook, type WebhookOffer } from './accept-webhook.ts'
-export type { Remembered } from './memory.ts'
+export { createAcceptWebhook, type WebhookOffer } from './accept-webhook.ts'
 export { createRateLimiter, type RateLimit } from './rate-limit.ts'
-export { type IntakePorts, intakeRoutes } from './routes.ts'
+export { intakeRoutes } from './routes.ts'

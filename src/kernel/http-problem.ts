@@ -1,3 +1,4 @@
+import { isAway } from './away.ts'
 import { Refusal, type RefusalCode, refusals } from './errors.ts'
 
 /** RFC 9457. `type` is relative to the server, which serves the page that explains the code. */
@@ -30,6 +31,7 @@ export function toProblem(refusal: Refusal, traceId: string): Problem {
 /** A mistake of the caller's keeps its name; whatever else was thrown is ours, and says nothing of itself. */
 export function toRefusal(error: unknown): Refusal {
   if (error instanceof Refusal) return error
+  if (isAway(error)) return new Refusal('database_unavailable', { retryAfterSeconds: 2 })
   return new Refusal(fastifyErrors.get(codeOf(error)) ?? 'internal')
 }
 

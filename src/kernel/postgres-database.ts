@@ -26,6 +26,8 @@ export type DatabaseSettings = {
   applicationName: string
   /** Replaces the session limits, for tests that take one away. */
   session?: Readonly<Record<string, string>>
+  /** Replaces the ten seconds after which the client gives a connection up, for declared long work. */
+  answerTimeoutMs?: number
 }
 
 /** Opens a pool. No connection is made before the first statement. */
@@ -163,7 +165,7 @@ function connectionConfig(settings: DatabaseSettings): pg.PoolConfig {
     max: settings.connectionsMax,
     application_name: settings.applicationName,
     connectionTimeoutMillis: 5_000,
-    query_timeout: ANSWER_TIMEOUT_MS,
+    query_timeout: settings.answerTimeoutMs ?? ANSWER_TIMEOUT_MS,
     keepAlive: true,
     idleTimeoutMillis: 30_000,
     options: Object.entries(session)

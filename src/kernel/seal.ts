@@ -1,4 +1,4 @@
-import { createDataKeys, type DataKey, type DataKeysOptions, dataKeyLimits, type Subject } from './data-keys.ts'
+import { createDataKeys, type DataKey, type DataKeysOptions, type Subject } from './data-keys.ts'
 import type { Database } from './database.ts'
 import { createDigest, type Digest } from './digest.ts'
 import { UsageError } from './errors.ts'
@@ -7,9 +7,6 @@ import { decrypt, encrypt } from './seal-cipher.ts'
 import { knownAnswer, proposeAnswer } from './vault-sql.ts'
 
 export type { DataKey, Subject } from './data-keys.ts'
-
-/** How long another process may still open what one has erased. */
-export const erasureSeenWithinMs = dataKeyLimits.ageMaxMs
 
 export type Seal = {
   readonly digest: Digest
@@ -24,7 +21,7 @@ export type Seal = {
   open(sealed: readonly string[], context: string): Promise<(Buffer | undefined)[]>
   /**
    * Destroys the subject's data keys for good and tells how many there were. Later opens give undefined
-   * at once in this process, and within `erasureSeenWithinMs` in others. Safe to repeat.
+   * at once in this process, and within `dataKeyLimits.ageMaxMs` in others. Safe to repeat.
    */
   erase(tenant: string, subject: string): Promise<number>
   /** Refuses a master key that is not the one this database began with: ids and sealed data depend on it. */

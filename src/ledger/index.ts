@@ -16,7 +16,7 @@ import { type Entry, entryFor, type Purpose } from './entry.ts'
 import { entryPosted } from './events.ts'
 import * as sql from './sql.ts'
 
-export { type LedgerRoutePorts, ledgerRoutes } from './routes.ts'
+export { ledgerRoutes } from './routes.ts'
 export { verifyLedger } from './verify.ts'
 
 /** Facts of others that move money: handed over, because modules share types only. */

@@ -1,5 +1,5 @@
-import { type Static, Type } from 'typebox'
-import { eventType } from '#log'
+import { Type } from 'typebox'
+import { type DataOf, eventType } from '#log'
 
 const Amount = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 const Delta = Type.Integer({ minimum: -Number.MAX_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER })
@@ -29,7 +29,7 @@ export const paymentRequested = eventType({
     paymentMethod: Type.String(),
   }),
 })
-export type PaymentRequested = Static<(typeof paymentRequested)['schema']>
+export type PaymentRequested = DataOf<typeof paymentRequested>
 
 /** A payment exists. Key: payment, as for every fact of this module but payouts. */
 export const paymentCreated = eventType({

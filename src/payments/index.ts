@@ -8,8 +8,8 @@ import * as sql from './sql.ts'
 import { findPayments } from './view.ts'
 
 export type { DecidePorts } from './decide.ts'
-export { type PaymentRoutePorts, paymentRoutes } from './routes.ts'
-export { findPayments, type PaymentView } from './view.ts'
+export { paymentRoutes } from './routes.ts'
+export { findPayments } from './view.ts'
 
 /** Event types of others that this module reads: handed over, because modules share types only. */
 export type PaymentsReads = Pick<typeof gatewayEvents, 'objectReported' | 'callAnswered' | 'payoutReported'>

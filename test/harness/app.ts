@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { type App, type AppOptions, createApp, type RunningApp } from '#app'
 import type { GatewayAccount } from '#gateways'
 import { sign } from '#gateways/stripe'
 import type { AcceptOutcome } from '#intake'
@@ -11,7 +12,6 @@ import { openDatabase } from '#kernel/postgres-database'
 import { systemRandom } from '#kernel/random'
 import type { LoopReport } from '#log'
 import type { RiskScorer } from '#risk'
-import { type App, type AppOptions, createApp } from '../../src/app.ts'
 import { createDatabase } from './database.ts'
 import type { StripeEvent } from './stripe-events.ts'
 import { until } from './until.ts'
@@ -63,7 +63,7 @@ export type AppUnderTest = {
   webhook(event: StripeEvent, about?: { account?: string; secret?: string }): Promise<{ eventId: string }>
   pay(asked: PaymentAsked): Promise<AcceptOutcome>
   /** Starts the loops. Safe to repeat. */
-  start(): Promise<void>
+  start(): Promise<RunningApp>
   stop(): Promise<void>
   /** Takes it for dead, as one whose database was killed under it: nothing of it is waited for any more. */
   abandon(): void
@@ -113,7 +113,7 @@ export async function openApp(t: Ending, settings: AppSettings = {}): Promise<Ap
     pay: (asked) => pay(app, asked),
     async start() {
       running ??= app.start()
-      await running
+      return running
     },
     stop,
     abandon() {
@@ -138,7 +138,11 @@ export function rowsOf<Row extends Record<string, unknown>>(
 type Addressed = { readonly gateway: string; readonly account: string; readonly secret: string }
 
 /** Signed now, as Stripe does. */
-function sendWebhook(app: App, event: StripeEvent, { gateway, account, secret }: Addressed): Promise<{ eventId: string }> {
+function sendWebhook(
+  app: App,
+  event: StripeEvent,
+  { gateway, account, secret }: Addressed,
+): Promise<{ eventId: string }> {
   const body = Buffer.from(JSON.stringify(event))
   const signature = sign(body, secret, Math.floor(systemClock.now() / 1000))
   return app.acceptWebhook({ gateway, account, body, signature, traceparent })

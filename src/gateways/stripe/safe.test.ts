@@ -40,11 +40,12 @@ test('a card number is found with any length, in the middle, and through separat
 
 test('a code is a word of a machine or nothing', () => {
   assert.equal(codeAt({ code: 'insufficient_funds' }, 'code'), 'insufficient_funds')
-  for (const code of ['Card declined', '', 'a'.repeat(65), 4, null]) assert.equal(codeAt({ code }, 'code'), undefined)
+  for (const code of ['Card declined', '', 'a'.repeat(65), 4, null, 'ada_lovelace', 'whsec_5f3a', '4242424242424242'])
+    assert.equal(codeAt({ code }, 'code'), undefined)
 })
 
 test('an event type that has another shape is unknown', () => {
   assert.equal(safeEventType('charge.dispute.created'), 'charge.dispute.created')
-  for (const type of ['Charge', 'a b', 'a'.repeat(129), 'card.4242424242424242'])
+  for (const type of ['Charge', 'a b', 'a'.repeat(129), 'card.4242424242424242', 'charge.of_ada', 'sk_test_5f3a'])
     assert.equal(safeEventType(type), 'unknown')
 })

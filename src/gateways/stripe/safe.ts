@@ -1,4 +1,5 @@
 import { isObject, type JsonObject, textAt, valueAt } from './json.ts'
+import { areKnownWords } from './words.ts'
 
 /**
  * What may pass from a gateway's payload into the log in clear: ids and codes that have the shape of
@@ -21,14 +22,14 @@ export function idAt(object: JsonObject, name: string, digest: DigestId): string
   return typeof id === 'string' && id !== '' ? safeId(id, digest) : undefined
 }
 
-/** A machine's word for a reason, as in `insufficient_funds`; undefined for anything that could be a sentence. */
+/** A machine's word for a reason, as in `insufficient_funds`; undefined for anything that Stripe has no word for. */
 export function codeAt(object: JsonObject, name: string): string | undefined {
   const code = textAt(object, name)
-  return code !== undefined && /^[a-z0-9_]{1,64}$/.test(code) && !holdsCardNumber(code) ? code : undefined
+  return code !== undefined && /^[a-z0-9_]{1,64}$/.test(code) && areKnownWords(code) ? code : undefined
 }
 
 export function safeEventType(type: string): string {
-  return /^[a-z0-9_.]{1,128}$/.test(type) && !holdsCardNumber(type) ? type : 'unknown'
+  return /^[a-z0-9_.]{1,128}$/.test(type) && areKnownWords(type) ? type : 'unknown'
 }
 
 /** Whether 13 to 19 digits in a row, separators aside, could be a card number: no issuer's begins with 0. */

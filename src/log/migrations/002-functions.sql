@@ -135,6 +135,17 @@ as $$
   order by e.place
 $$;
 
+-- Events that a group has not read yet, as of the calling statement's snapshot: what its tables do not show yet.
+create or replace function log.unread(p_group text)
+returns table (type text, event text)
+language sql stable security definer set search_path = log, pg_catalog
+as $$
+  select r.type, r.event
+  from log.checkpoint k
+  join log.record r on r.topic = k.topic and r.partition = k.partition and r."offset" >= k.next_offset
+  where k.grp = p_group
+$$;
+
 -- Timers. A generation is never given out twice, so a firing that was overtaken by a cancel or a new schedule is told
 -- apart for ever.
 create or replace function log.schedule(p_timers json)

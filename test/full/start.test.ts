@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, statSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { temporaryDirectory } from '#harness/directory'
+import { until } from '#harness/until'
+import { systemClock } from '#kernel/clock'
+import { systemFetch } from '#kernel/fetch'
+
+// What `npm start` promises, with real processes, signals and files.
+
+const program = join(import.meta.dirname, '../../src/cli/main.ts')
+
+type Process = { child: ChildProcess; out(): string; err(): string; ended: Promise<number | null>; url(): string }
+
+function directoryOf(t: TestContext): string {
+  const directory = temporaryDirectory()
+  t.after(() => directory.remove())
+  return directory.path
+}
+
+/** A command in the directory, killed when the test ends. The data lies right below, where the directory's guard looks. */
+function run(t: TestContext, cwd: string, args: string[], env: Record<string, string> = {}): Process {
+  const settings = {
+    PATH: process.env.PATH,
+    MILLRACE_DATA_DIR: cwd,
+    MILLRACE_PORT: '0',
+    MILLRACE_LOG_LEVEL: 'error',
+    ...env,
+  }
+  const child = spawn(process.execPath, [program, ...args], { cwd, env: settings, stdio: ['ignore', 'pipe', 'pipe'] })
+  t.after(() => child.kill('SIGKILL'))
+  const text = { out: '', err: '' }
+  child.stdout.on('data', (data) => {
+    text.out += data
+  })
+  child.stderr.on('data', (data) => {
+    text.err += data
+  })
+  const ended = once(child, 'close').then(([code]) => code)
+  const url = (): string => /ready: (\S+)/.exec(text.out)?.[1] ?? ''
+  return { child, out: () => text.out, err: () => text.err, ended, url }
+}
+
+async function start(t: TestContext, cwd: string, env: Record<string, string> = {}): Promise<Process> {
+  const process = run(t, cwd, ['start'], env)
+  await until(
+    'the platform is ready',
+    () => process.out().includes('Ctrl-C stops it.') || process.child.exitCode !== null,
+    60_000,
+  )
+  assert.equal(process.child.exitCode, null, process.err())
+  return process
+}
+
+async function pay(t: TestContext, url: string, apiKey: string, idempotencyKey: string) {
+  const { fetch, close } = systemFetch(systemClock)
+  t.after(close)
+  const headers = {
+    authorization: `Bearer ${apiKey}`,
+    'content-type': 'application/json',
+    'idempotency-key': idempotencyKey,
+  }
+  const body = '{"amount":1999,"currency":"EUR","merchant":"mer_main","payment_method":"pm_sim_approve"}'
+  const answer = await fetch({ method: 'POST', url: `${url}/v1/payments`, headers, body, timeoutMs: 10_000 })
+  return { status: answer.status, id: String(JSON.parse(answer.body).id) }
+}
+
+test('it starts, keeps its secrets to itself, drains on Ctrl-C and stops PostgreSQL', async (t) => {
+  const cwd = directoryOf(t)
+  const platform = await start(t, cwd)
+  for (const name of ['api-key', 'master.key', 'simulated.webhook-secret']) {
+    assert.equal(statSync(join(cwd, name)).mode & 0o777, 0o600, name)
+  }
+  const apiKey = readFileSync(join(cwd, 'api-key'), 'utf8').trim()
+  assert.equal((await pay(t, platform.url(), apiKey, 'one')).status, 202)
+  assert.ok(!platform.out().includes(apiKey))
+
+  platform.child.kill('SIGINT')
+  assert.equal(await platform.ended, 0)
+  assert.match(platform.out(), /Stopped\. PostgreSQL is stopped too; the data stays\.\n$/)
+  assert.throws(() => statSync(join(cwd, 'postgres/postmaster.pid')), { code: 'ENOENT' })
+})
+
+test('a second start on the same data says so and leaves the first alone; commands work beside it', async (t) => {
+  const cwd = directoryOf(t)
+  const first = await start(t, cwd)
+  const second = run(t, cwd, ['start'])
+  assert.equal(await second.ended, 1)
+  assert.match(second.err(), /^.* is in use by another running Millrace: stop it, or choose another directory\.\n$/)
+
+  const apiKey = readFileSync(join(cwd, 'api-key'), 'utf8').trim()
+  const { id } = await pay(t, first.url(), apiKey, 'one')
+  await until('the payment is booked', async () => /1 entries|2 entries/.test(await outputOf(t, cwd, 'verify')), 30_000)
+  assert.match(await outputOf(t, cwd, 'events', 'show', id), /"type": "payment\.captured"/)
+  assert.match(await outputOf(t, cwd, 'keys', 'list'), /main +test .* valid/)
+  first.child.kill('SIGTERM')
+  assert.equal(await first.ended, 0)
+  assert.match(await outputOf(t, cwd, 'verify'), /^All is well/)
+  assert.throws(() => statSync(join(cwd, 'postgres/postmaster.pid')), { code: 'ENOENT' })
+})
+
+async function outputOf(t: TestContext, cwd: string, ...args: string[]): Promise<string> {
+  const command = run(t, cwd, args)
+  assert.equal(await command.ended, 0, command.err())
+  return command.out()
+}
+
+test('after kill -9 the next start takes PostgreSQL over, and what was accepted is there', async (t) => {
+  const cwd = directoryOf(t)
+  const killed = await start(t, cwd)
+  const apiKey = readFileSync(join(cwd, 'api-key'), 'utf8').trim()
+  const before = await pay(t, killed.url(), apiKey, 'one')
+  killed.child.kill('SIGKILL')
+  await killed.ended
+
+  const next = await start(t, cwd)
+  assert.match(next.out(), /taken over from a process that was killed/)
+  const again = await pay(t, next.url(), apiKey, 'one')
+  assert.deepEqual(again, { status: 202, id: before.id })
+  next.child.kill('SIGINT')
+  assert.equal(await next.ended, 0)
+})
+
+test('a taken port is named, and PostgreSQL does not stay behind', async (t) => {
+  const cwd = directoryOf(t)
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const address = server.address()
+  const port = typeof address === 'object' && address ? address.port : 0
+  const refused = run(t, cwd, ['start'], { MILLRACE_PORT: String(port) })
+  assert.equal(await refused.ended, 1)
+  assert.equal(
+    refused.err(),
+    `Port ${port} on 127.0.0.1 is taken: stop what uses it, or set MILLRACE_PORT to another port.\n`,
+  )
+  assert.throws(() => statSync(join(cwd, 'postgres/postmaster.pid')), { code: 'ENOENT' })
+})
+
+test('bad settings and an unreachable database are one line each', async (t) => {
+  const cwd = directoryOf(t)
+  const rows: [env: Record<string, string>, code: number, line: RegExp][] = [
+    [{ MILLRACE_PORT: 'eighty' }, 2, /^MILLRACE_PORT must be a whole number from 0 \(any free port\) to 65535\.\n$/],
+    [{ MILLRACE_PROT: '1' }, 2, /^MILLRACE_PROT is not a setting\. Did you mean MILLRACE_PORT\?\n$/],
+    [
+      { DATABASE_URL: 'postgres://me:pw@127.0.0.1:1/x' },
+      1,
+      /^The database cannot be reached \(ECONNREFUSED\): [^\n]*\n$/,
+    ],
+    [{ MILLRACE_DATA_DIR: '/dev/null/data' }, 2, /^[^\n]+\n$/],
+  ]
+  for (const [env, code, line] of rows) {
+    const refused = run(t, cwd, ['start'], env)
+    assert.equal(await refused.ended, code, refused.err())
+    assert.match(refused.err(), line)
+  }
+})
+
+test('a small demo ends by itself, and adds up', async (t) => {
+  const cwd = directoryOf(t)
+  const demo = run(t, cwd, ['demo', '--payments', '20', '--seed', '3'])
+  assert.equal(await demo.ended, 0, `${demo.out()}${demo.err()}`)
+  assert.match(demo.out(), /Every figure adds up\.\n$/)
+  assert.ok(!demo.out().includes('WRONG'))
+})

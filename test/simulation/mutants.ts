@@ -1,0 +1,164 @@
+/** A planted bug: a patch to a file that is shipped. `find` is there exactly once. */
+export type Mutant = { readonly name: string; readonly file: string; readonly find: string; readonly replace: string }
+
+/** Ends the transaction that a handler runs in and begins another: what came before it is committed apart. */
+function commitsApart(role: string): string {
+  return `tx.script(\`select set_config('mutant.now', current_setting('millrace.now'), false); commit; begin;
+    select set_config('millrace.now', current_setting('mutant.now'), true); set local role \${${role}}\`)`
+}
+
+const log = 'src/log/migrations/002-functions.sql'
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: 'acknowledged before the append',
+    file: 'src/log/door.ts',
+    find: '    await database.transaction(lockTimeoutMs',
+    replace: '    for (const waiting of group) waiting.done()\n    await database.transaction(lockTimeoutMs',
+  },
+  {
+    name: 'offset before effects',
+    file: 'src/log/step.ts',
+    find: '    const moveOn = () => sql.advance(tx, consumer.group, progressOf(sorted.passed))\n',
+    replace: `    await sql.advance(tx, consumer.group, progressOf(sorted.passed))
+    await ${commitsApart('consumer.role')}
+    const moveOn = async () => {}\n`,
+  },
+  {
+    name: 'effects before the offset',
+    file: 'src/log/step.ts',
+    find: '  await moveOn()\n',
+    replace: `  await ${commitsApart('consumer.role')}\n  await moveOn()\n`,
+  },
+  {
+    name: 'no fence for deliverers',
+    file: log,
+    find: 'on k.partition = l.partition and k.epoch = l.epoch\n    where k.grp = p_group\n',
+    replace: 'on k.partition = l.partition\n    where k.grp = p_group\n',
+  },
+  {
+    name: 'claim and read in one statement, by whoever held the lease once',
+    file: log,
+    find: 'begin\n  select array_agg(c.topic), array_agg(c.partition), array_agg(c.next_offset)',
+    replace: `begin
+  return query
+  select s.topic, s.partition, s."offset", s.time, s.key, s.type, case when s.type = any (p_types) then s.event end,
+    p.key is not null
+  from log.checkpoint k
+  cross join lateral (
+    select * from log.record r
+    where r.topic = k.topic and r.partition = k.partition and r."offset" >= k.next_offset
+    order by r."offset"
+    limit p_per_partition
+  ) s
+  left join log.parked_key p on p.grp = p_group and p.key = s.key
+  where k.grp = p_group and k.topic = any (p_topics) and k.partition = any (p_partitions)
+  order by s.position, s.topic, s.partition, s."offset"
+  limit p_total
+  for update of k;
+  return;
+  select array_agg(c.topic), array_agg(c.partition), array_agg(c.next_offset)`,
+  },
+  {
+    name: 'a timer that fired stays due',
+    file: log,
+    find: 'set fired_at = log.now()',
+    replace: 'set fired_at = null',
+  },
+  {
+    name: 'a cancelled timer counts',
+    file: 'src/log/step.ts',
+    find: 'return events.filter(({ timer }) => timer === null || live.delete(sql.firingName(timer)))',
+    replace: 'return events',
+  },
+  {
+    name: 'the generation of a firing is ignored',
+    file: log,
+    find: 'where t.id = w.id and t.generation = w.generation\n  returning t.id, t.generation',
+    replace: 'where t.id = w.id\n  returning t.id, w.generation',
+  },
+  {
+    name: 'a parked key lets a successor through',
+    file: 'src/log/step.ts',
+    find: '(row.is_parked ? parked : ready).push(row)',
+    replace: 'ready.push(row)',
+  },
+  {
+    name: 'heads are locked one by one, in the order of the facts',
+    file: 'src/log/step.ts',
+    find: '  if (encoded.length > 0) await sql.append(tx, appendRows(encoded))',
+    replace: '  for (const one of encoded) await sql.append(tx, appendRows([one]))',
+  },
+  {
+    name: 'offsets from a sequence',
+    file: log,
+    find: 'select m.topic, m.partition, m.base + e.place,',
+    replace: `select m.topic, m.partition, nextval('log.timer_generation'),`,
+  },
+  {
+    name: 'the last report wins',
+    file: 'src/payments/join.ts',
+    find: 'before === undefined ? reported : joinStates(before, reported)',
+    replace: 'before === undefined ? reported : reported ?? joinStates(before, reported)',
+  },
+  {
+    name: 'gateway events are ticked off before they are placed',
+    file: 'src/gateways/correlate.ts',
+    find: '  const left = await sql.newEvents(tx, events.map(refOf))\n',
+    replace: `  const left = await sql.newEvents(tx, events.map(refOf))\n  await ${commitsApart("'millrace_gateways'")}\n`,
+  },
+  {
+    name: 'gateway facts keep the key they came with',
+    file: 'src/gateways/correlate.ts',
+    find: 'return follow(event, objectReported, data, { key: payment })',
+    replace: 'return follow(event, objectReported, data, { part: payment })',
+  },
+  {
+    name: 'a delivery is done before it is sent',
+    file: 'src/delivery/sql.ts',
+    find: 'set attempts = attempts + 1, first_attempt_at',
+    replace: `set state = 'done', attempts = attempts + 1, first_attempt_at`,
+  },
+  {
+    name: 'what may have been sent is sent again',
+    file: 'src/delivery/deliverer.ts',
+    find: `if (wasTriedUnseen && idempotency.kind === 'none') return 'hold'`,
+    replace: '',
+  },
+  {
+    name: 'an expired call is made',
+    file: 'src/delivery/deliverer.ts',
+    find: `return isLate ? 'expired' : 'send'`,
+    replace: `return 'send'`,
+  },
+  {
+    name: 'heads of deliveries move without their lock',
+    file: 'src/delivery/sql.ts',
+    find: '  await tx.query(LOCK_HEADS, [',
+    replace: '  if (settlements.length === 0) await tx.query(LOCK_HEADS, [',
+  },
+  {
+    name: 'a timeout is a failure',
+    file: 'src/payments/decide.ts',
+    find: `      return inquireLater(before, record(state, { fact: 'unknown', operation, account, since: event.time }), event)`,
+    replace: `      return conclude(before, record(state, { fact: 'ended', outcome: 'refused', ...about }), event, { code })`,
+  },
+  {
+    name: 'a payment is sent anew under another operation',
+    file: 'src/gateways/simulated/client.ts',
+    find: `'idempotency-key': authorization.operationId }`,
+    replace: `'idempotency-key': \`\${authorization.operationId}/\${performance.now()}\` }`,
+  },
+  {
+    name: 'balances are committed before the offset',
+    file: 'src/ledger/index.ts',
+    find: 'if (changes.length > 0) await sql.addToBalances(tx, changes)',
+    replace: `if (changes.length > 0) await sql.addToBalances(tx, changes)\n    await ${commitsApart("'millrace_ledger'")}`,
+  },
+  {
+    name: 'personal details in clear',
+    file: 'src/intake/accept-payment.ts',
+    find: 'details: seal.seal(key, JSON.stringify(details), detailsContext(tenant))',
+    replace: 'details: JSON.stringify(details) + detailsContext(tenant)',
+  },
+]

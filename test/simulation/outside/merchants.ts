@@ -1,0 +1,105 @@
+import { Refusal } from '#kernel/errors'
+import { brandId, type TenantId } from '#kernel/ids'
+import { EPOCH_MS } from '../machine.ts'
+import { ACCOUNT, AMOUNT_MAX, type System } from '../system.ts'
+import type { World } from '../world.ts'
+
+export const PAYMENTS = 50
+const TRIES_MAX = 8
+
+/** Found in no table: every text of a request that could be personal carries it. */
+export const CANARY = 'CANARY'
+
+export type Asked = {
+  readonly key: string
+  readonly merchant: string
+  readonly amount: number
+  readonly currency: string
+  readonly method: string
+  readonly isManual: boolean
+  /** Unix milliseconds, where the merchant named it. */
+  readonly expiresAt: number | undefined
+}
+
+/** What a client was told, once and for all. */
+export type Told =
+  | { readonly kind: 'accepted' | 'rejected' | 'key_reused'; readonly id: string; readonly asked: Asked }
+  /** Nobody ever answered, or only with a no that says nothing about earlier tries. */
+  | { readonly kind: 'gave_up'; readonly asked: Asked }
+
+const METHODS = [
+  ...Array.from({ length: 38 }, () => 'pm_sim_approve'),
+  ...Array.from({ length: 6 }, () => 'pm_sim_decline'),
+  ...Array.from({ length: 6 }, () => 'pm_sim_timeout_after_charge'),
+  'pm_sim_timeout_before_charge',
+  'pm_sim_error_500',
+]
+
+/** The merchants' requests, spread over three seconds; some keys come twice with two bodies. */
+export function planPayments({ scheduler }: World<System>): { asked: Asked; atMs: number }[] {
+  const plan = Array.from({ length: PAYMENTS }, (_, n) => {
+    const atMs = 500 * scheduler.below(3)
+    const amount = scheduler.chance(0.05) ? AMOUNT_MAX + 1 : 100 + scheduler.below(50_000)
+    const asked: Asked = {
+      key: `key-${n}`,
+      merchant: `mer_${scheduler.below(3)}`,
+      amount,
+      currency: scheduler.pick(['EUR', 'USD', 'JPY']),
+      method: scheduler.pick(METHODS) ?? 'pm_sim_approve',
+      isManual: scheduler.chance(0.15),
+      expiresAt: scheduler.chance(0.2) ? EPOCH_MS + atMs + 300 + scheduler.below(3_000) : undefined,
+    }
+    return { asked, atMs }
+  })
+  const conflicts = plan.slice(0, 2).map(({ asked, atMs }) => {
+    return { asked: { ...asked, amount: asked.amount + 1 }, atMs: atMs + 500 * scheduler.below(2) }
+  })
+  return [...plan, ...conflicts]
+}
+
+/** A client that asks until it is answered: with the same key, at whichever process takes it, sometimes once too often. */
+export async function request(world: World<System>, asked: Asked): Promise<Told> {
+  let told: Told | undefined
+  const extra = world.scheduler.chance(0.15) ? 1 : 0
+  for (let tries = 0, after = 0; tries < TRIES_MAX; tries++) {
+    const outcome = await attempt(world, asked)
+    if (outcome && !told) told = outcome
+    if (told && after++ >= extra) return told
+    if (!outcome) await world.sleep(500, `${asked.key} tries again`)
+  }
+  return told ?? { kind: 'gave_up', asked }
+}
+
+async function attempt(world: World<System>, asked: Asked): Promise<Told | undefined> {
+  const target = world.running()
+  if (!target) return undefined
+  const answer = target.app.acceptPayment(offerOf(asked)).then(
+    ({ status, id }): Told => ({ kind: status === 'repeated' ? 'accepted' : status, id, asked }),
+    (error) => {
+      if (!(error instanceof Refusal)) world.scheduler.note(`${asked.key}: ${String(error)}`)
+      return undefined
+    },
+  )
+  const late = world.sleep(2_000, `${asked.key} gives up waiting`).then(() => undefined)
+  return Promise.race([answer, late])
+}
+
+function offerOf({ key, merchant, amount, currency, method, isManual, expiresAt }: Asked) {
+  return {
+    tenant: brandId<TenantId>(ACCOUNT.tenant),
+    mode: ACCOUNT.mode,
+    idempotencyKey: key,
+    traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b9-01',
+    body: {
+      amount,
+      currency,
+      merchant,
+      customer: `${CANARY} customer ${key}`,
+      payment_method: method,
+      description: `${CANARY} description`,
+      metadata: { order: `${CANARY} ${key}` },
+      ...(isManual ? { capture_mode: 'manual' as const } : {}),
+      ...(expiresAt === undefined ? {} : { expires_at: new Date(expiresAt).toISOString() }),
+    },
+  }
+}

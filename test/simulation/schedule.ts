@@ -1,0 +1,160 @@
+import { statement } from '#kernel/database'
+import { auditCanaries, auditDrained, auditLog } from './auditor/log.ts'
+import { auditMoney } from './auditor/money.ts'
+import { auditProbe, type ProbeCall } from './auditor/probe.ts'
+import { SimulationFailure } from './machine.ts'
+import type { Remote } from './network.ts'
+import { Gateway } from './outside/gateway.ts'
+import { askFor, planJobs } from './outside/jobs.ts'
+import { PAYMENTS, planPayments, request, type Told } from './outside/merchants.ts'
+import type { Sessions } from './sessions.ts'
+import { emptyStore } from './store.ts'
+import { type Parking, type System, startSystem } from './system.ts'
+import { World } from './world.ts'
+
+/** Refunds, disputes and payouts that happen at the gateway meanwhile. */
+const HAPPENINGS = 12
+/** Looks at a quiet world before its work is said to have no end. */
+const LOOKS_MAX = 150
+
+export type Outcome = {
+  readonly seed: string
+  readonly digest: string
+  readonly payments: number
+  readonly statements: number
+  readonly lockWaits: number
+  readonly faults: readonly string[]
+  readonly steps: number
+  /** What the auditor or the engine found wrong, with the last steps. */
+  readonly failure: string | undefined
+}
+
+/** One schedule: from a seed to the auditor's verdict. The same seed goes the same way, step by step. */
+export async function runSchedule(seed: string, sessions: Sessions): Promise<Outcome> {
+  await emptyStore(sessions.admin)
+  const before = { ...sessions.counts }
+  const schedule = new Schedule(seed, sessions)
+  const { world } = schedule
+  // Nobody heard of it: in the field that ends the process.
+  const unheard: unknown[] = []
+  const hear = (error: unknown): void => void unheard.push(error)
+  process.on('unhandledRejection', hear)
+  const failed = await schedule.run().catch((error: unknown) => error ?? 'failed')
+  await world.end()
+  process.off('unhandledRejection', hear)
+  const [worst] = [failed, ...unheard].filter((error) => error !== undefined)
+  const failure =
+    worst === undefined ? undefined : `${worst instanceof Error ? worst.stack : worst}\n${world.scheduler.trace()}`
+  return {
+    seed,
+    digest: world.scheduler.digest(),
+    payments: PAYMENTS,
+    statements: sessions.counts.statements - before.statements,
+    lockWaits: sessions.counts.lockWaits - before.lockWaits,
+    faults: world.machine.faults,
+    steps: world.scheduler.steps,
+    failure,
+  }
+}
+
+class Schedule {
+  readonly world: World<System>
+  readonly #gateway: Gateway
+  readonly #poison = new Set<string>()
+  readonly #parked: Parking[] = []
+  readonly #probeCalls: ProbeCall[] = []
+  readonly #told: Told[] = []
+  #busyClients = 0
+
+  constructor(seed: string, sessions: Sessions) {
+    const parked = (parking: Parking): void => void this.#parked.push(parking)
+    const remote: Remote = (...call) => this.#answer(...call)
+    this.world = new World(seed, sessions, (seams) => startSystem(seams, this.#poison, parked), remote)
+    this.#gateway = new Gateway(this.world)
+  }
+
+  async run(): Promise<void> {
+    const { world } = this
+    const jobs = planJobs(world)
+    for (const { job } of jobs) if (job.isPoison) this.#poison.add(job.job)
+    world.start()
+    for (const { job, atMs } of jobs) this.#client(atMs, `job ${job.job}`, () => askFor(world, job))
+    for (const { asked, atMs } of planPayments(world)) {
+      this.#client(atMs, `payment ${asked.key}`, async () => void this.#told.push(await request(world, asked)))
+    }
+    for (let n = 0; n < HAPPENINGS; n++)
+      world.later(500 * world.scheduler.below(8), 'at the gateway', () => this.#gateway.happen())
+    world.later(1_000, 'operator retries', () => void this.#retry())
+    world.later(2_000, 'poison is healed', () => this.#poison.clear())
+    await world.runWhile(() => this.#poison.size > 0 || world.hasMishapsLeft, 2_500)
+    await this.#drain()
+    await this.#audit(jobs.map(({ job }) => job))
+  }
+
+  #answer: Remote = (request, sentAtMs) => {
+    if (!request.url.startsWith('http://probe.test')) return this.#gateway.answer(request, sentAtMs)
+    const call = JSON.parse(request.body ?? '{}')
+    if (call.kind === 'send') this.#probeCalls.push({ ...call, clockMs: sentAtMs })
+    const isKnown = this.#probeCalls.some(({ id }) => id === call.id)
+    return { status: isKnown ? 200 : 404, headers: {}, body: '{}' }
+  }
+
+  #client(atMs: number, label: string, work: () => Promise<void>): void {
+    this.#busyClients++
+    this.world.later(atMs, `client: ${label}`, () => void work().then(() => this.#busyClients--))
+  }
+
+  async #retry(): Promise<void> {
+    await this.world
+      .outsider('operator')
+      .database.query(RETRY_ALL)
+      .catch(() => {})
+  }
+
+  /** No more faults: what is left to do is done, by one process, to the last timer. */
+  async #drain(): Promise<void> {
+    const { world } = this
+    world.calm()
+    let hasStopped = false
+    void world.stopAllButOne().then(() => (hasStopped = true))
+    let looks = 0
+    await world.runUntil(async () => {
+      if (++looks > LOOKS_MAX)
+        throw new SimulationFailure(
+          `the work does not end: ${JSON.stringify(await workLeft(world))}, ${this.#gateway.webhooksUnderWay} webhooks`,
+        )
+      if (!hasStopped || this.#busyClients > 0 || this.#gateway.webhooksUnderWay > 0) return false
+      const left = await workLeft(world)
+      if (left.parked > 0) void this.#retry()
+      if (left.now === 0 && left.parked === 0 && left.inMs !== null) await world.pass(Math.max(0, left.inMs))
+      return left.now === 0 && left.parked === 0 && left.inMs === null
+    }, 15_000)
+  }
+
+  async #audit(jobs: Parameters<typeof auditProbe>[1]['jobs']): Promise<void> {
+    const { admin } = this.world.machine.sessions
+    await auditLog(admin)
+    await auditDrained(admin)
+    await auditProbe(admin, { jobs, parked: this.#parked, probeCalls: this.#probeCalls })
+    await auditMoney(admin, { told: this.#told, gateway: this.#gateway })
+    await auditCanaries(admin)
+  }
+}
+
+const RETRY_ALL = statement('simulation.retry', 'update log.parked_key set retry_requested_at = log.now()')
+
+/** What can be done now, what is parked, and when the next timer or retry is due. */
+async function workLeft({ machine }: World<System>): Promise<{ now: number; parked: number; inMs: number | null }> {
+  const { rows } = await machine.sessions.admin.query({
+    name: 'simulation.work_left',
+    text: `select (select count(*) from log.checkpoint c join log.partition p using (topic, partition)
+         where c.next_offset < p.next_offset)::int as now,
+       (select count(*) from log.parked_key)::int as parked,
+       extract(epoch from least(
+         (select min(due_at) from log.timer where fired_at is null),
+         (select min(h.ready_at) from delivery.head h where h.ready_at < 'infinity')
+       ) - $1::timestamptz)::float8 * 1000 as "inMs"`,
+    values: [machine.databaseNow()],
+  })
+  return rows[0]
+}
