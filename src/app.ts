@@ -3,13 +3,21 @@ import { type Destination, deliveryGroup, enqueue, startDeliverer } from '#deliv
 import {
   bodySubjects,
   createGateways,
+  createIsCallable,
   createRoute,
   type GatewayAccount,
   gatewayDestinations,
   openWebhook,
 } from '#gateways'
 import * as gatewayEvents from '#gateways/events'
-import { createAcceptPayment, createAcceptWebhook, customerToken, paymentMethodContext, type PaymentOffer, type WebhookOffer } from '#intake'
+import {
+  createAcceptPayment,
+  createAcceptWebhook,
+  customerToken,
+  type PaymentOffer,
+  paymentMethodContext,
+  type WebhookOffer,
+} from '#intake'
 import type { Clock } from '#kernel/clock'
 import type { Database } from '#kernel/database'
 import type { HttpFetch } from '#kernel/fetch'
@@ -141,6 +149,7 @@ export function createModules(accounts: readonly GatewayAccount[], { digest }: P
     createGateways(accounts),
     createPayments(gatewayEvents, {
       route: createRoute(accounts),
+      isCallable: createIsCallable(accounts),
       operationId: (payment, call, key) => `op_${digest('operation', payment, call, key)}`,
     }),
     createLedger({

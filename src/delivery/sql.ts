@@ -123,15 +123,15 @@ const RECORD = statement(
      insert into delivery.attempt (delivery_id, attempt, kind, outcome, reason, started_at, ended_at)
      select id, attempt, kind, outcome, reason, to_timestamp("startedAt" / 1000), to_timestamp("endedAt" / 1000) from s
      on conflict do nothing
-     returning delivery_id
    ), settled as (
      update delivery.delivery d set state = case s.outcome when 'held' then 'held' else 'done' end
-     from s where d.id = s.id and s.outcome <> 'retry'
+     from s where d.id = s.id and s.outcome <> 'retry' and d.state = 'pending'
+     returning d.id
    ), postponed as (
      update delivery.head h set ready_at = log.now() + s."retryInMs" * interval '1 ms'
      from s where h.delivery_id = s.id and s.outcome = 'retry'
    )
-   select delivery_id as id from attempted`,
+   select id from settled`,
 )
 const MOVE_HEADS = statement(
   'delivery.move_heads',
@@ -151,7 +151,8 @@ const MOVE_HEADS = statement(
 )
 /**
  * Records attempts and lets the next of each key through. The heads are locked first: see delivery.enqueue. Returns the
- * deliveries whose attempt was not recorded before: after a commit of which we never heard, the facts are told already.
+ * deliveries that this settles: after a commit of which we never heard, or when another process had the lease in
+ * between and has settled them, their facts are told already.
  */
 export async function settle(tx: Tx, settlements: readonly Settlement[]): Promise<Set<string>> {
   await tx.query(LOCK_HEADS, [settlements.map(({ destination }) => destination), settlements.map(({ key }) => key)])

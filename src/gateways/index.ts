@@ -39,6 +39,11 @@ export function createRoute(accounts: readonly GatewayAccount[]) {
     accounts.find((account) => account.tenant === tenant && account.mode === mode && account.url !== undefined)?.name
 }
 
+/** Whether calls can go to the account of this name. */
+export function createIsCallable(accounts: readonly GatewayAccount[]) {
+  return (name: string): boolean => accounts.some((account) => account.name === name && account.url !== undefined)
+}
+
 /** Events that have waited for over an hour to be placed. */
 export function heldLong(database: Database): Promise<bigint> {
   return sql.heldLong(database)

@@ -10,6 +10,7 @@ import {
   type TimerChange,
 } from '#log'
 import { book, type Change, changes } from './change.ts'
+import { conflictsOf, joinFetched, needsFetch } from './conflict.ts'
 import { statusOf, unknownOperations } from './derive.ts'
 import * as events from './events.ts'
 import { record } from './fact.ts'
@@ -28,6 +29,8 @@ export type PaymentInput =
 export type DecidePorts = {
   /** The gateway account that executes a payment; undefined when none is configured for it. */
   route(request: { tenant: string; mode: string; currency: string }): string | undefined
+  /** Whether a gateway account can be called, and so be asked. */
+  isCallable(account: string): boolean
   /** Names an operation: f(payment, operation, key). */
   operationId(payment: string, call: string, key: string): string
 }
@@ -50,6 +53,11 @@ export function decide(
   now: number,
   ports: DecidePorts,
 ): Decided {
+  const decided = decideEvent(before, event, now, ports)
+  return { ...decided, deliveries: [...decided.deliveries, ...fetches(before, decided.payment, event, ports)] }
+}
+
+function decideEvent(before: PaymentRecord | undefined, event: PaymentInput, now: number, ports: DecidePorts): Decided {
   switch (event.type) {
     case 'payment.requested':
       return decideRequest(before, event, now, ports)
@@ -136,8 +144,10 @@ function repeated(before: PaymentRecord, event: Requested): Decided {
 }
 
 function decideAnswer(before: PaymentRecord, event: Answered): Decided {
-  const { account, operation, outcome, code, reports } = event.data
-  const state = join(before.state, account, reports)
+  const { account, operation, outcome, code, reports, call } = event.data
+  // What a gateway answers when it is asked has the last word over reports that contradict each other.
+  const state = (call === 'find' ? joinFetched : join)(before.state, account, reports)
+  if (isFetch(before, event)) return conclude(before, state, event)
   const about = { operation, account, ...(code === undefined ? {} : { code }) }
   switch (outcome) {
     case 'answered':
@@ -155,6 +165,33 @@ function decideAnswer(before: PaymentRecord, event: Answered): Decided {
     default:
       return unreachable(outcome)
   }
+}
+
+/**
+ * Ties that disagree are fetched again: a contradiction that has just appeared is put to the gateway, and put
+ * again when it did not answer. Only what runs under our reference can be found by it.
+ */
+function fetches(
+  before: PaymentRecord | undefined,
+  { id, state }: PaymentRecord,
+  event: PaymentInput,
+  ports: DecidePorts,
+): NewDelivery[] {
+  const isNew = before === undefined || !needsFetch(before.state)
+  const isUnanswered =
+    event.type === 'gateway.call_answered' && isFetch(before, event) && event.data.outcome === 'unknown'
+  if (state.request === null || !(isNew || isUnanswered)) return []
+  const open = conflictsOf(state).filter(({ isSettled, account }) => !isSettled && ports.isCallable(account))
+  return [...new Set(open.map(({ account }) => account))].map((account) => {
+    const operation = ports.operationId(id, `fetch/${account}`, event.id)
+    const payload = { call: 'find', operation, payment: id }
+    return { id: operation, destination: `gateway:${account}`, key: id, payload, notAfter: null, cause: event }
+  })
+}
+
+/** The answer to a question about contradictions, and to no operation of the payment. */
+function isFetch(before: PaymentRecord | undefined, { data }: Answered): boolean {
+  return data.call === 'find' && before?.state.operations[data.operation] === undefined
 }
 
 function decideAbsent(before: PaymentRecord, state: PaymentState, event: Answered): Decided {

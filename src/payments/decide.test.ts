@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { ObjectReport } from '#gateways/events'
+import { brandId, type TenantId } from '#kernel/ids'
+import { type Decided, type DecidePorts, decide, type PaymentInput } from './decide.ts'
+
+const ports: DecidePorts = {
+  route: () => 'acme',
+  isCallable: () => true,
+  operationId: (payment, call, key) => `${payment}/${call}/${key}`,
+}
+
+const NOW = 1_800_000_000_000
+const PAY = 'pay_00000000000000000000000001'
+
+let events = 0
+function about(topic: string) {
+  const id = `evt_${++events}`
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+  const place = { topic, partition: 0, offset: 0n, key: PAY, time: NOW, version: 1, timer: null }
+  return {
+    ...place,
+    id,
+    tenant: brandId<TenantId>('main'),
+    mode: 'test' as const,
+    traceparent,
+    causationId: null,
+    correlationId: id,
+  }
+}
+
+type Requested = Extract<PaymentInput, { type: 'payment.requested' }>
+function requested(changed: Partial<Requested['data']> = {}): Requested {
+  const risk = { score: 0.1, reasons: [], isRefused: false }
+  const data = {
+    amount: 1000,
+    currency: 'EUR',
+    merchant: 'mer_shop',
+    captureMode: 'automatic' as const,
+    expiresAt: NOW + 60_000,
+  }
+  const sealed = { fingerprint: 'f1', details: 's1.x', paymentMethod: 's1.y' }
+  return { ...about('payments.inbox'), type: 'payment.requested', data: { ...data, ...sealed, risk, ...changed } }
+}
+
+type Answered = Extract<PaymentInput, { type: 'gateway.call_answered' }>
+function answered(outcome: Answered['data']['outcome'], changed: Partial<Answered['data']> = {}): Answered {
+  const call = { call: 'authorize' as const, operation: `${PAY}/authorize/1`, reports: [] as ObjectReport[] }
+  const data = { gateway: 'simulated', account: 'acme', merchant: 'mer_shop', outcome, ...call, ...changed }
+  return { ...about('gateway.results'), type: 'gateway.call_answered', data }
+}
+
+function reported(...reports: ObjectReport[]): PaymentInput {
+  const data = { gateway: 'simulated', account: 'acme', merchant: 'mer_shop', eventId: 'evt_1', reports }
+  return { ...about('gateway.facts'), type: 'gateway.object_reported', data }
+}
+
+const inquiryDue = (): PaymentInput => ({ ...about('payments.timers'), type: 'payment.inquiry_due', data: {} })
+
+const captured: ObjectReport = {
+  kind: 'charge',
+  id: 'ch_1',
+  parents: ['pi_1'],
+  amount: 1000,
+  currency: 'EUR',
+  status: 'captured',
+  captured: 1000,
+  refunded: 0,
+}
+
+/** The last of the decisions that these events lead to, one after the other. */
+function after(...inputs: PaymentInput[]): Decided {
+  let decided: Decided | undefined
+  for (const event of inputs) decided = decide(decided?.payment, event, NOW, ports)
+  assert.ok(decided)
+  return decided
+}
+
+const types = ({ facts }: Decided): string[] => facts.map(({ of }) => of.type)
+
+describe('a request', () => {
+  test('is executed once, at the routed account, and not after its time', () => {
+    const decided = after(requested())
+    assert.deepEqual(types(decided), ['payment.created'])
+    assert.equal(decided.payment.status, 'pending')
+    const [call, ...others] = decided.deliveries
+    assert.deepEqual(
+      [call?.destination, call?.id, call?.notAfter, others],
+      ['gateway:acme', `${PAY}/authorize/1`, NOW + 60_000, []],
+    )
+  })
+
+  test('again is told as a duplicate, with another body as a conflict, and neither does anything', () => {
+    for (const [fingerprint, fact] of [
+      ['f1', 'payment.duplicate_ignored'],
+      ['f2', 'payment.conflict_ignored'],
+    ] as const) {
+      const decided = after(requested(), requested({ fingerprint }))
+      assert.deepEqual([types(decided), decided.deliveries, decided.timers], [[fact], [], []])
+      assert.equal(decided.payment.fingerprint, 'f1')
+    }
+  })
+
+  test('that the risk rules refused spends its key and calls nobody', () => {
+    const decided = after(requested({ risk: { score: 0.99, reasons: ['customer_velocity'], isRefused: true } }))
+    assert.deepEqual(types(decided), ['payment.created', 'payment.rejected'])
+    assert.deepEqual([decided.payment.status, decided.deliveries], ['rejected', []])
+  })
+
+  test('whose time is up when it is decided is expired', () => {
+    const decided = after(requested({ expiresAt: NOW - 1 }))
+    assert.deepEqual([decided.payment.status, decided.deliveries], ['expired', []])
+    assert.deepEqual(types(decided), ['payment.created', 'payment.status_changed'])
+  })
+
+  test('that no account executes fails, and says so', () => {
+    const decided = decide(undefined, requested(), NOW, { ...ports, route: () => undefined })
+    assert.deepEqual([decided.payment.status, decided.deliveries], ['failed', []])
+    assert.deepEqual(decided.facts.at(-1)?.data, { from: 'pending', to: 'failed', code: 'no_gateway' })
+  })
+
+  test('that a gateway reported on before it was decided is not executed again', () => {
+    const decided = after(reported(captured), requested())
+    assert.deepEqual([decided.payment.status, decided.deliveries], ['captured', []])
+  })
+})
+
+describe('an answer', () => {
+  test('books what was captured, and its webhook changes nothing more', () => {
+    const decided = after(requested(), answered('answered', { reports: [captured] }))
+    assert.deepEqual([decided.payment.status, types(decided)], ['captured', ['payment.captured']])
+    const repeated = after(requested(), answered('answered', { reports: [captured] }), reported(captured))
+    assert.deepEqual([types(repeated), repeated.deliveries], [[], []])
+  })
+
+  test('of a decline fails the payment, with its code', () => {
+    const decided = after(requested(), answered('declined', { code: 'insufficient_funds' }))
+    assert.deepEqual(decided.facts.at(-1)?.data, { from: 'pending', to: 'failed', code: 'insufficient_funds' })
+  })
+
+  test('that never came leaves the payment unknown, and is asked about', () => {
+    const unknown = after(requested(), answered('unknown'))
+    assert.equal(unknown.payment.status, 'unknown')
+    assert.equal(unknown.timers.length, 1)
+    const asked = after(requested(), answered('unknown'), inquiryDue())
+    assert.deepEqual(
+      asked.deliveries.map(({ payload }) => payload),
+      [{ call: 'find', operation: `${PAY}/authorize/1`, payment: PAY }],
+    )
+  })
+
+  test('that a gateway has never heard of three times means that it did not get the call', () => {
+    const absent = [1, 2, 3].flatMap(() => [inquiryDue(), answered('absent', { call: 'find' })])
+    const decided = after(requested(), answered('unknown'), ...absent)
+    assert.equal(decided.payment.status, 'failed')
+    const early = after(requested(), answered('unknown'), ...absent.slice(0, 4))
+    assert.equal(early.payment.status, 'unknown')
+  })
+
+  test('found by asking captures once and lets go of the timer', () => {
+    const found = answered('answered', { call: 'find', reports: [captured] })
+    const decided = after(requested(), answered('unknown'), inquiryDue(), found)
+    assert.equal(decided.payment.status, 'captured')
+    assert.deepEqual(decided.timers, [{ cancel: `payments/inquiry/main/test/${PAY}` }])
+  })
+
+  test('of money comes too late for nothing: it is real', () => {
+    const decided = after(requested({ expiresAt: NOW - 1 }), reported(captured))
+    assert.deepEqual([decided.payment.status, types(decided)], ['captured', ['payment.captured']])
+  })
+})
+
+describe('reports that contradict each other', () => {
+  const intent = (status: 'succeeded' | 'canceled'): ObjectReport => {
+    return { kind: 'intent', id: 'pi_1', parents: [], amount: 1000, currency: 'EUR', status }
+  }
+  const [succeeded, canceled] = [intent('succeeded'), intent('canceled')]
+  const disagreement = [requested(), reported(succeeded), reported(canceled)]
+
+  test('are put to the gateway once', () => {
+    const decided = after(...disagreement)
+    assert.deepEqual(
+      decided.deliveries.map(({ destination }) => destination),
+      ['gateway:acme'],
+    )
+    assert.deepEqual(after(...disagreement, reported(canceled)).deliveries, [])
+  })
+
+  test('are put again when it did not answer, and settled when it did', () => {
+    const operation = after(...disagreement).deliveries[0]?.id ?? ''
+    const silence = answered('unknown', { call: 'find', operation })
+    assert.equal(after(...disagreement, silence).deliveries.length, 1)
+    const settled = after(...disagreement, answered('answered', { call: 'find', operation, reports: [canceled] }))
+    assert.deepEqual([settled.payment.status, settled.deliveries], ['canceled', []])
+  })
+
+  test('are not put to a gateway that cannot be called', () => {
+    const deaf = { ...ports, isCallable: () => false }
+    const before = after(requested(), reported(succeeded)).payment
+    assert.deepEqual(decide(before, reported(canceled), NOW, deaf).deliveries, [])
+  })
+})
