@@ -29,6 +29,8 @@ async function runOnce(log: LogUnderTest, { name, at, kind }: Run): Promise<bool
     isMended = true
   })
   const isUnharmed = !doomed.isDead() && doomed.points() - before < at
+  // Its end has statements too: one that died in them would never have stopped.
+  doomed.arm({ at: Number.POSITIVE_INFINITY, kind })
   await (doomed.isDead() ? doomed.kill() : doomed.stop())
 
   isMended = true

@@ -49,9 +49,13 @@ export function createPuppet(options: PuppetOptions): Puppet {
   const kill = async (): Promise<void> => {
     death.abort()
     thawed?.resolve()
-    await terminate(url, name)
-    // Transactions of the dead never give their clients back; what is idle goes.
-    void inner.close().catch(() => {})
+    try {
+      await terminate(url, name)
+    } finally {
+      // Transactions of the dead never give their clients back; what is idle goes, and its listener stops reconnecting
+      // also when the test's database went first.
+      void inner.close().catch(() => {})
+    }
   }
   const point = async (): Promise<void> => {
     await gate()
