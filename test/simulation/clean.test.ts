@@ -3,12 +3,14 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { acquireServer } from '#harness/database'
 import { runSeeds } from './run.ts'
-import { freshSeeds } from './seeds.ts'
 
 const root = join(import.meta.dirname, '../..')
 
-test('two hundred schedules on fresh seeds find nothing', async (t) => {
-  const totals = await runSeeds(root, await acquireServer(), freshSeeds(200))
+// Always the same seeds: what fails here is of the change at hand. `npm run simulate -- --seeds N` looks where nobody has.
+const seeds = Array.from({ length: 200 }, (_, n) => `clean-${n}`)
+
+test('two hundred schedules find nothing', async (t) => {
+  const totals = await runSeeds(root, await acquireServer(), seeds)
   const failures = totals.failed.map(({ seed, failure }) => `seed=${seed} npm run simulate -- ${seed}\n${failure}`)
   assert.deepEqual(failures, [])
   assert.ok(totals.faultsMin >= 3, `${totals.faultsMin} faults in a schedule`)

@@ -7,7 +7,7 @@ import { openWorker, WORKERS } from './pool.ts'
 import { freshSeeds } from './seeds.ts'
 
 /** Seeds until a mutant counts as missed. */
-const SEEDS_A_MUTANT = 600
+const SEEDS_A_MUTANT = 2_000
 
 /** Hunts every mutant, each on seeds that nobody has seen before. Returns the names of those that were missed. */
 export async function huntAll(
