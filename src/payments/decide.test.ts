@@ -157,6 +157,12 @@ describe('an answer', () => {
     assert.equal(early.payment.status, 'unknown')
   })
 
+  // After a crash past the idempotency window a call is only asked about: its first answer is that nobody knows of it.
+  test('that begins with "never heard of it" is asked about again, not waited for', () => {
+    const decided = after(requested(), answered('absent'))
+    assert.deepEqual([decided.payment.status, decided.timers.length], ['unknown', 1])
+  })
+
   test('found by asking captures once and lets go of the timer', () => {
     const found = answered('answered', { call: 'find', reports: [captured] })
     const decided = after(requested(), answered('unknown'), inquiryDue(), found)
