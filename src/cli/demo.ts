@@ -104,6 +104,9 @@ async function runDemo(call: Call, { payments, seed, corpus, stopping, undo }: D
   )
   for (const line of linesOf(sections)) call.print(line)
   call.print(
+    '\nQuestions about calls whose fate was unknown were brought forward: they wait 5 to 60 seconds otherwise.',
+  )
+  call.print(
     isRight(sections) ? '\nEvery figure adds up.' : '\nSomething does not add up: see the lines that say WRONG.',
   )
   if (call.isSet('keep')) await keepRunning(call, { platform, config, apiKey: stage.apiKey, stopping })
