@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 import { systemClock } from '#kernel/clock'
 import type { Place } from './cluster.ts'
@@ -20,6 +21,7 @@ const POLL_MS = 10
 const READY_MS_MAX = 60_000 // Recovery after a crash replays WAL first.
 const ATTEMPTS_MAX = 40
 const RETRY_MS = 250
+const PORT_ATTEMPTS_MAX = 20
 const OUTPUT_CHARACTERS_MAX = 4_000
 
 /**
@@ -94,7 +96,17 @@ async function requireFree(port: number): Promise<void> {
   }
 }
 
-const freePort = (): Promise<number> => bind(0)
+/**
+ * Below the ports that systems lend to outgoing connections (from 32768 on Linux): one of those could take the port
+ * between a crash and the next start.
+ */
+async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < PORT_ATTEMPTS_MAX; attempt++) {
+    const free = await bind(randomInt(20_000, 32_768)).catch(() => undefined)
+    if (free !== undefined) return free
+  }
+  return bind(0)
+}
 
 function bind(port: number): Promise<number> {
   return new Promise((resolve, reject) => {
