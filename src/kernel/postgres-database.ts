@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { arrayLiteral, isFlat } from './array-literal.ts'
+import { arrayParameter, isFlat } from './array-literal.ts'
 import type { Database, SqlValue, Statement, TransactionOptions, Tx } from './database.ts'
 import { invariant } from './invariant.ts'
 
@@ -111,12 +111,12 @@ function transactionOf(client: pg.PoolClient): Tx {
 }
 
 async function run(client: pg.PoolClient, { name, text }: Statement, values: readonly SqlValue[] = []) {
-  const result = await client.query({ name, text, values: values.map(literal) })
+  const result = await client.query({ name, text, values: values.map(parameter) })
   return result.rows
 }
 
-function literal(value: SqlValue): SqlValue {
-  return Array.isArray(value) && isFlat(value) ? arrayLiteral(value) : value
+function parameter(value: SqlValue): SqlValue {
+  return Array.isArray(value) && isFlat(value) ? arrayParameter(value) : value
 }
 
 async function rolledBack(client: pg.PoolClient): Promise<boolean> {
@@ -177,9 +177,25 @@ function connectionConfig(settings: DatabaseSettings): pg.PoolConfig {
 
 const INT8 = 20
 const NUMERIC = 1700
+const TIMESTAMPTZ = 1184
 
 /** int8 becomes bigint: offsets and money are exact or they are wrong. */
 function parserOf(oid: number, format: 'text' | 'binary'): unknown {
   if (oid === INT8 || oid === NUMERIC) return BigInt
+  if (oid === TIMESTAMPTZ && format === 'text') return parseTime
   return pg.types.getTypeParser(oid, format as 'text')
+}
+
+/** Rows that were written together carry one time: it is parsed once, and not for each. */
+const lastTime = { text: '', ms: Number.NaN }
+
+function parseTime(text: string): Date | number {
+  if (text !== lastTime.text) {
+    const parsed: unknown = pg.types.getTypeParser(TIMESTAMPTZ, 'text')(text)
+    // An infinite time has no milliseconds.
+    if (!(parsed instanceof Date)) return parsed as number
+    lastTime.text = text
+    lastTime.ms = parsed.getTime()
+  }
+  return new Date(lastTime.ms)
 }

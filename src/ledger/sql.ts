@@ -18,13 +18,15 @@ export type EntryRow = {
 
 const INSERT = statement(
   'ledger.insert_entries',
-  `insert into ledger.entry (tenant, mode, source, id, purpose, accounts, amounts, currencies, effective_at,
+  `with clock as materialized (select log.now() as now)
+   insert into ledger.entry (tenant, mode, source, id, purpose, accounts, amounts, currencies, effective_at,
      booked_at, event_id, traceparent)
    select tenant, mode, source, id, purpose, accounts::text[], amounts::bigint[], currencies::text[],
-     to_timestamp(effective_ms / 1000.0), log.now(), event_id, traceparent
+     to_timestamp(effective_ms / 1000.0), clock.now, event_id, traceparent
    from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
      $9::float8[], $10::text[], $11::text[])
      as e (tenant, mode, source, id, purpose, accounts, amounts, currencies, effective_ms, event_id, traceparent)
+   cross join clock
    on conflict (source, tenant, mode) do nothing
    returning id`,
 )
