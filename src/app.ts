@@ -189,7 +189,7 @@ export function schemasOf(modules: readonly Module[]): Schema[] {
   ]
 }
 
-async function open(offer: WebhookOffer, accounts: readonly GatewayAccount[], seal: Seal, clock: Clock) {
+function open(offer: WebhookOffer, accounts: readonly GatewayAccount[], seal: Seal, clock: Clock) {
   const account = accounts.find(({ name, gateway }) => name === offer.account && gateway === offer.gateway)
   if (!account) return { status: 'account_not_found' as const }
   const { body, signature, traceparent } = offer

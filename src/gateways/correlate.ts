@@ -6,9 +6,7 @@ import * as sql from './sql.ts'
 
 type Received = EventOf<typeof eventReceived>
 /** What is needed of a received event to place it; what a held one is stored as. */
-type Placeable = Pick<Received, 'id' | 'key' | 'tenant' | 'mode' | 'traceparent' | 'correlationId'> & {
-  readonly data: Omit<Received['data'], 'body'>
-}
+type Placeable = Pick<Received, 'id' | 'key' | 'tenant' | 'mode' | 'traceparent' | 'correlationId' | 'data'>
 
 /**
  * Places what gateways report on payments: by our own reference where the gateway carries it, then by
@@ -19,7 +17,7 @@ export const correlate = decider({
   name: 'correlate',
   reads: [eventReceived],
   publishes: [objectReported, payoutReported],
-  handle: (events, { tx }) => place(tx, events.map(withoutBody)),
+  handle: (events, { tx }) => place(tx, events),
 })
 
 async function place(tx: Tx, events: readonly Placeable[]): Promise<Decision> {
@@ -130,8 +128,10 @@ function heldEvent({ event }: { event: unknown }): Placeable {
   return event as Placeable
 }
 
-function heldRow(event: Placeable) {
-  const { tenant, mode, account, event: event_id } = refOf(event)
+function heldRow(placeable: Placeable) {
+  const { id, key, tenant, mode, traceparent, correlationId, data } = placeable
+  const event: Placeable = { id, key, tenant, mode, traceparent, correlationId, data }
+  const { account, eventId: event_id } = data
   return { tenant, mode, account, event_id, event, objects: [...new Set(objectsOf(event).map(({ object }) => object))] }
 }
 
@@ -164,11 +164,6 @@ function objectsOf(event: Placeable): sql.ObjectRef[] {
 
 function refOf({ tenant, mode, data }: Placeable): sql.EventRef {
   return { tenant, mode, account: data.account, event: data.eventId }
-}
-
-function withoutBody({ id, key, tenant, mode, traceparent, correlationId, data }: Received): Placeable {
-  const { body: _, ...rest } = data
-  return { id, key, tenant, mode, traceparent, correlationId, data: rest }
 }
 
 function uniqueObjects(events: readonly Placeable[]): sql.ObjectRef[] {

@@ -101,11 +101,11 @@ export const ObjectReport = Type.Union([
 export type ObjectReport = Static<typeof ObjectReport>
 export type ReportOf<Kind extends ObjectReport['kind']> = Extract<ObjectReport, { kind: Kind }>
 
-/** A webhook as the door took it: authentic, mapped, its body sealed. Key: gateway account and root object. */
+/** A webhook as the door took it: authentic, mapped, its body sealed beside it. Key: gateway account and root object. */
 export const eventReceived = eventType({
   type: 'gateway.event_received',
   topic: 'gateway.inbox',
-  sealed: ['body'],
+  attachment: 'The bytes of the webhook as they came.',
   schema: Type.Object({
     gateway: Type.String(),
     account: Type.String(),
@@ -118,7 +118,6 @@ export const eventReceived = eventType({
     /** Our payment id, where the gateway carries it for us. */
     payment: Type.Optional(Type.String()),
     reports: Type.Array(ObjectReport),
-    body: Type.String(),
   }),
 })
 

@@ -22,7 +22,7 @@ export type InboundOutcome =
   | { readonly status: 'signature_invalid' | 'signature_stale' | 'body_malformed' | 'mode_mismatch' }
 
 /** A webhook's bytes to an event for `gateway.inbox`: authentic, mapped, its body sealed. */
-export async function openWebhook(webhook: Webhook, seal: Seal): Promise<InboundOutcome> {
+export function openWebhook(webhook: Webhook, seal: Seal): InboundOutcome {
   const { account, body, signature, now } = webhook
   const verdict = verifySignature({ body, header: signature, secrets: account.webhookSecrets, nowMs: now })
   if (verdict === 'stale') return { status: 'signature_stale' }
@@ -35,8 +35,7 @@ export async function openWebhook(webhook: Webhook, seal: Seal): Promise<Inbound
   if (mapped.livemode !== (account.mode === 'live')) return { status: 'mode_mismatch' }
 
   const subject = `payment:${plainDigest('gateway-root', account.tenant, account.name, mapped.root)}`
-  const [key] = await seal.dataKey([{ tenant: account.tenant, subject }])
-  if (!key) return { status: 'body_malformed' }
+  const key = seal.dataKey({ tenant: account.tenant, subject })
   const id = brandId<EventId>(`evt_${plainDigest('gateway-event', account.tenant, account.name, mapped.eventId)}`)
   return {
     status: 'event',
@@ -57,8 +56,9 @@ export async function openWebhook(webhook: Webhook, seal: Seal): Promise<Inbound
         merchant: account.merchant,
         ...(mapped.payment === undefined ? {} : { payment: mapped.payment }),
         reports: mapped.reports,
-        body: seal.seal(key, body, bodyContext(account.tenant)),
       },
+      attachment: seal.sealBytes(key, body, bodyContext(account.tenant)),
+      dataKeys: [key],
     },
   }
 }

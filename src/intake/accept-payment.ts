@@ -84,7 +84,7 @@ export function createAcceptPayment(ports: AcceptPorts) {
     const { amount, currency, merchant } = body
     const risk = await ports.assess({ tenant, merchant, customer, amount, currency })
     const verdict = earlier ? { ...risk, isRefused: false } : risk
-    await ports.door.append([await requested(offer, { id, customer, fingerprint, expiresAt, risk: verdict }, ports)])
+    await ports.door.append([requested(offer, { id, customer, fingerprint, expiresAt, risk: verdict }, ports)])
 
     const rejected = verdict.isRefused ? verdict.reasons : undefined
     memory.remember(id, tenant, mode, { fingerprint, rejected })
@@ -115,12 +115,11 @@ type Known = {
   risk: { score: number; reasons: readonly string[]; isRefused: boolean }
 }
 
-async function requested(offer: PaymentOffer, known: Known, { seal, inbox }: AcceptPorts): Promise<NewEvent> {
+function requested(offer: PaymentOffer, known: Known, { seal, inbox }: AcceptPorts): NewEvent {
   const { tenant, mode, body, traceparent } = offer
   const { id, customer, fingerprint, expiresAt, risk } = known
   const subject = customer === undefined ? `payment:${id}` : `person:${customer}`
-  const [key] = await seal.dataKey([{ tenant, subject }])
-  if (!key) throw new Refusal('internal')
+  const key = seal.dataKey({ tenant, subject })
   const details = { customer: body.customer, description: body.description, metadata: body.metadata }
   const eventId = brandId<EventId>(`evt_${seal.digest('request', id, fingerprint, traceparent)}`)
   const data: PaymentRequested = {
@@ -135,7 +134,8 @@ async function requested(offer: PaymentOffer, known: Known, { seal, inbox }: Acc
     details: seal.seal(key, JSON.stringify(details), detailsContext(tenant)),
     paymentMethod: seal.seal(key, body.payment_method, paymentMethodContext(tenant)),
   }
-  return { id: eventId, of: inbox, key: id, tenant, mode, traceparent, causationId: null, correlationId: eventId, data }
+  const about = { tenant, mode, traceparent, causationId: null, correlationId: eventId }
+  return { id: eventId, of: inbox, key: id, ...about, data, dataKeys: [key] }
 }
 
 function checkBody(body: PaymentBody): void {

@@ -22,9 +22,9 @@ export type WebhookOffer = {
 }
 
 /** Takes a gateway's webhook: when it returns, the event is on the log. @throws Refusal for one that is not authentic. */
-export function createAcceptWebhook(ports: { door: Door; open(offer: WebhookOffer): Promise<OpenedWebhook> }) {
+export function createAcceptWebhook(ports: { door: Door; open(offer: WebhookOffer): OpenedWebhook }) {
   return async (offer: WebhookOffer): Promise<{ eventId: string }> => {
-    const opened = await ports.open(offer)
+    const opened = ports.open(offer)
     if (opened.status !== 'event') throw refusalOf(opened.status)
     await ports.door.append([opened.event])
     return { eventId: opened.event.id }

@@ -1,21 +1,22 @@
 import type { KeyObject } from 'node:crypto'
-import { createBatchedLoad } from './batched-load.ts'
 import { createBoundedCache } from './bounded-cache.ts'
 import type { Clock } from './clock.ts'
-import type { Database } from './database.ts'
+import type { Database, Tx } from './database.ts'
+import { plainDigest } from './digest.ts'
 import { invariant } from './invariant.ts'
-import { createKeyWrapping, type KeyWrapping, type WrappedKey } from './key-wrapping.ts'
+import { createKeyDerivation, type DataKeyRow, type StoredKey } from './key-derivation.ts'
 import type { MasterKey } from './master-key.ts'
 import type { Random } from './random.ts'
-import { buryKey, currentKeys, destroyKeys, keysById, registerErasure } from './vault-sql.ts'
+import { bringKeys, destroyKeys, holdBack, keysById, registerErasure } from './vault-sql.ts'
 
 /** Whose data it is: `person:<digest>`, or `payment:<id>` while the person is not known. */
 export type Subject = { readonly tenant: string; readonly subject: string }
 
-export type DataKey = { readonly id: string; readonly key: KeyObject }
+/** A key to seal with. Until it is stored, its row has to be written together with what was sealed under it. */
+export type DataKey = { readonly id: string; readonly key: KeyObject; readonly row: DataKeyRow; isStored: boolean }
 
 export type DataKeys = {
-  current(subjects: readonly Subject[]): Promise<DataKey[]>
+  forSealing(subject: Subject): DataKey
   /** By id; undefined where the key was destroyed. */
   byId(ids: readonly string[]): Promise<Map<string, KeyObject | undefined>>
   erase(subject: Subject): Promise<number>
@@ -26,42 +27,44 @@ export type DataKeysOptions = { masterKey: MasterKey; database: Database; random
 export const dataKeyLimits = {
   /** About 300 bytes each. */
   entriesMax: 20_000,
-  /** How long another process may go on opening what was erased, and sealing under a destroyed key. */
+  /** How long another process may go on opening what was erased. */
   ageMaxMs: 5_000,
-  /** One statement creates this many keys at most: some 15 ms of work. */
-  batchMax: 1_000,
-  /** A subject is asked for again only while other processes race for it; one repetition is enough. */
-  attemptsMax: 5,
+  /** A subject that comes back after this long gets another key beside the one it has. */
+  sealingAgeMaxMs: 3_600_000,
+  /** How long an erasure keeps those waiting who bring keys, and how often it tries: longer than any of them may take. */
+  holdBackMs: 50,
+  holdBacksMax: 100,
 } as const
 
-type CurrentKey = WrappedKey & { is_made: boolean }
-
+/**
+ * A subject may have many keys: whoever seals makes one, and asks nobody. That a subject was erased is seen by the
+ * statement that stores the key: it keeps the row and drops the key.
+ */
 export function createDataKeys({ masterKey, database, random, clock }: DataKeysOptions): DataKeys {
-  const wrapping = createKeyWrapping(masterKey, random)
-  const forSealing = createBoundedCache<DataKey>(clock, dataKeyLimits)
-  const forOpening = createBoundedCache<{ key: KeyObject | undefined }>(clock, dataKeyLimits)
-  const loads = createBatchedLoad<Subject, DataKey>({ batchMax: dataKeyLimits.batchMax, nameOf, load: loadCurrent })
+  const derivation = createKeyDerivation(masterKey, random)
+  const { entriesMax, sealingAgeMaxMs } = dataKeyLimits
+  const sealing = createBoundedCache<DataKey>(clock, { entriesMax, ageMaxMs: sealingAgeMaxMs })
+  const opening = createBoundedCache<{ key: KeyObject | undefined }>(clock, dataKeyLimits)
   /** Grows with every erasure here: what was read before one is not cached after it. */
   let erasures = 0
 
-  return { current, byId, erase }
+  return { forSealing, byId, erase }
 
-  async function current(subjects: readonly Subject[]): Promise<DataKey[]> {
-    for (const subject of subjects) checkSubject(subject)
-    return Promise.all(subjects.map((subject) => forSealing.get(nameOf(subject)) ?? loads.get(subject)))
-  }
-
-  async function loadCurrent(subjects: readonly Subject[]): Promise<Map<string, DataKey>> {
-    const [loadedAtMs, before] = [clock.monotonicMs(), erasures]
-    const keys = await readOrMake(database, wrapping, subjects, new Date(clock.now()))
-    if (erasures === before) for (const [name, key] of keys) forSealing.set(name, key, loadedAtMs)
-    return keys
+  function forSealing(subject: Subject): DataKey {
+    const name = nameOf(subject)
+    const known = sealing.get(name)
+    if (known) return known
+    checkSubject(subject)
+    const { key, row } = derivation.make(prefixOf(subject), subject, clock.now())
+    const made = { id: row.key_id, key, row, isStored: false }
+    sealing.set(name, made, clock.monotonicMs())
+    return made
   }
 
   async function byId(ids: readonly string[]): Promise<Map<string, KeyObject | undefined>> {
     const keys = new Map<string, KeyObject | undefined>()
     for (const id of ids) {
-      const cached = forOpening.get(id)
+      const cached = opening.get(id)
       if (cached) keys.set(id, cached.key)
     }
     const missing = [...new Set(ids)].filter((id) => !keys.has(id))
@@ -71,68 +74,69 @@ export function createDataKeys({ masterKey, database, random, clock }: DataKeysO
 
   async function loadById(ids: readonly string[]): Promise<Map<string, KeyObject | undefined>> {
     const [loadedAtMs, before] = [clock.monotonicMs(), erasures]
-    const rows = await database.query<WrappedKey>(keysById, [ids])
-    const keys = new Map(rows.map((row) => [row.key_id, wrapping.unwrap(row)]))
+    const rows = await database.query<StoredKey>(keysById, [ids])
+    const keys = new Map(rows.map((row) => [row.key_id, derivation.restore(row)]))
     // A destroyed key keeps its row: one without was never made here, and that is not an erasure.
     for (const id of ids) invariant(keys.has(id), `the data key ${id} is in the vault`)
-    if (erasures === before) for (const [id, key] of keys) forOpening.set(id, { key }, loadedAtMs)
+    if (erasures === before) for (const [id, key] of keys) opening.set(id, { key }, loadedAtMs)
     return keys
   }
 
   async function erase(subject: Subject): Promise<number> {
     checkSubject(subject)
     try {
-      const destroyed = await destroy(database, wrapping.newId(), subject, new Date(clock.now()))
-      for (const id of destroyed) forOpening.delete(id)
+      const destroyed = await destroy(database, subject, clock.now())
+      for (const id of destroyed) opening.delete(id)
       return destroyed.length
     } finally {
       // After a lost connection too: the commit may have happened.
       erasures += 1
-      forSealing.delete(nameOf(subject))
-      loads.forget(nameOf(subject))
+      sealing.delete(nameOf(subject))
     }
   }
 }
 
-/** One statement; another only for subjects that a second process made a key for at the same moment. */
-async function readOrMake(
-  database: Database,
-  wrapping: KeyWrapping,
-  subjects: readonly Subject[],
-  now: Date,
-): Promise<Map<string, DataKey>> {
-  const keys = new Map<string, DataKey>()
-  let missing = subjects
-  for (let attempt = 0; missing.length > 0; attempt += 1) {
-    invariant(attempt < dataKeyLimits.attemptsMax, 'a subject that has no key gets one')
-    const candidates = missing.map(wrapping.candidate)
-    const made = new Map(candidates.map(({ row, key }) => [row.key_id, key]))
-    const rows = candidates.map(({ row }) => row)
-    const columns = [
-      rows.map(({ tenant }) => tenant),
-      rows.map(({ subject }) => subject),
-      rows.map((row) => row.key_id),
-      rows.map(({ wrapped }) => wrapped),
-    ]
-    for (const row of await database.query<CurrentKey>(currentKeys, [...columns, now])) {
-      // An erased subject's key is known to this process only: what it seals can never be opened.
-      const key = row.is_made ? made.get(row.key_id) : (wrapping.unwrap(row) ?? wrapping.throwaway())
-      invariant(key, 'a key that was made is one of those brought along')
-      keys.set(nameOf(row), { id: row.key_id, key })
-    }
-    missing = missing.filter((subject) => !keys.has(nameOf(subject)))
-  }
-  return keys
+/** Writes the keys that are not stored yet, in the transaction of what was sealed under them. */
+export async function storeKeys(tx: Tx, keys: readonly DataKey[]): Promise<void> {
+  const rows = keys.map(({ row }) => row)
+  await tx.query(bringKeys, [
+    rows.map((row) => row.key_id),
+    rows.map(({ tenant }) => tenant),
+    rows.map(({ subject }) => subject),
+    rows.map(({ salt }) => salt),
+    rows.map(({ created_ms }) => created_ms),
+  ])
 }
 
-/** Ids of the keys destroyed. A key that another process is just making is waited for and destroyed too. */
-function destroy(database: Database, tombstoneId: string, { tenant, subject }: Subject, now: Date): Promise<string[]> {
-  return database.transaction({}, async (tx) => {
-    await tx.query(buryKey, [tombstoneId, tenant, subject, now])
-    const rows = await tx.query<{ key_id: string }>(destroyKeys, [tenant, subject, now])
-    await tx.query(registerErasure, [tenant, subject, now])
+/** Ids of the keys destroyed; those that other processes are just storing are waited for and destroyed too. */
+async function destroy(database: Database, subject: Subject, now: number): Promise<string[]> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await destroyOnce(database, subject, now)
+    } catch (error) {
+      if (attempt === dataKeyLimits.holdBacksMax || !isLockTimeout(error)) throw error
+    }
+  }
+}
+
+function destroyOnce(database: Database, subject: Subject, now: number): Promise<string[]> {
+  return database.transaction({ lockTimeoutMs: dataKeyLimits.holdBackMs }, async (tx) => {
+    await tx.query(holdBack)
+    const at = new Date(now)
+    const prefix = prefixOf(subject)
+    const rows = await tx.query<{ key_id: string }>(destroyKeys, [prefix, subject.tenant, subject.subject, at])
+    await tx.query(registerErasure, [subject.tenant, subject.subject, at])
     return rows.map((row) => row.key_id)
   })
+}
+
+function isLockTimeout(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === '55P03'
+}
+
+/** What the ids of a subject's keys begin with, so that the one index of the vault finds them all. */
+function prefixOf({ tenant, subject }: Subject): string {
+  return plainDigest('data-key', tenant, subject).slice(0, 16)
 }
 
 function nameOf({ tenant, subject }: Subject): string {

@@ -39,17 +39,19 @@ function encode(parts: readonly string[]): string {
 }
 
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
+/** Ten bits at a time: half the pieces to put together. */
+const pairs = Array.from({ length: 1024 }, (_, n) => `${alphabet[n >> 5]}${alphabet[n & 31]}`)
 
-/** The first 130 bits, five at a time; also for random ids, with 17 random bytes. */
-export function base32(bytes: Buffer): string {
+/** The first 130 bits, or as many as an even length takes, five to a character; also for random ids. */
+export function base32(bytes: Buffer, length = 26): string {
   let text = ''
   let [bits, held] = [0, 0]
-  for (let at = 0; text.length < 26; at += 1) {
-    held = ((held << 8) | (bytes[at] ?? 0)) & 0xfff
+  for (let at = 0; text.length < length; at += 1) {
+    held = ((held << 8) | (bytes[at] ?? 0)) & 0x3ffff
     bits += 8
-    while (bits >= 5 && text.length < 26) {
-      bits -= 5
-      text += alphabet[(held >> bits) & 31]
+    if (bits >= 10) {
+      bits -= 10
+      text += pairs[(held >> bits) & 1023]
     }
   }
   return text

@@ -7,15 +7,15 @@ const nonceLength = 12
 const tagLength = 16
 
 /**
- * nonce ‖ ciphertext ‖ tag. The nonce is random: with 96 bits a key may seal billions of texts before
+ * head ‖ nonce ‖ ciphertext ‖ tag. The nonce is random: with 96 bits a key may seal billions of texts before
  * a repeat becomes likely, and a data key seals a person's few.
  */
-export function encrypt(key: KeyObject, random: Random, plain: string | Buffer, context: string): Buffer {
+export function encrypt(key: KeyObject, random: Random, plain: string | Buffer, context: string, head = ''): Buffer {
   const nonce = random.bytes(nonceLength)
   const cipher = createCipheriv(algorithm, key, nonce)
   cipher.setAAD(Buffer.from(context))
   const body = typeof plain === 'string' ? cipher.update(plain, 'utf8') : cipher.update(plain)
-  return Buffer.concat([nonce, body, cipher.final(), cipher.getAuthTag()])
+  return Buffer.concat([Buffer.from(head, 'latin1'), nonce, body, cipher.final(), cipher.getAuthTag()])
 }
 
 /** Throws when the box was made with another key or context, or was changed since. */

@@ -6,19 +6,21 @@ import { invariant } from './invariant.ts'
 import { decrypt, encrypt } from './seal-cipher.ts'
 import { knownAnswer, proposeAnswer } from './vault-sql.ts'
 
-export type { DataKey, Subject } from './data-keys.ts'
+export { type DataKey, type Subject, storeKeys } from './data-keys.ts'
 
 export type Seal = {
   readonly digest: Digest
   /**
-   * The data key of each subject, in order, made where missing and committed before it is returned.
-   * For an erased subject the key exists in memory only: what it seals can never be opened.
+   * A data key of the subject. One that is not stored yet travels with what it seals, and `storeKeys` writes both in
+   * one transaction. What is sealed for an erased subject can never be opened.
    */
-  dataKey(subjects: readonly Subject[]): Promise<DataKey[]>
+  dataKey(subject: Subject): DataKey
   /** `s1.<key id>.<base64url>`; opens only with the same context (event field path and tenant). */
   seal(key: DataKey, plain: string | Buffer, context: string): string
+  /** The same as bytes, for what is kept as bytes: `s1.<key id>.`, and what was sealed. */
+  sealBytes(key: DataKey, plain: Buffer, context: string): Buffer
   /** In order; undefined where the key was destroyed. Rejects when a text was changed or is out of its context. */
-  open(sealed: readonly string[], context: string): Promise<(Buffer | undefined)[]>
+  open(sealed: readonly (string | Buffer)[], context: string): Promise<(Buffer | undefined)[]>
   /**
    * Destroys the subject's data keys for good and tells how many there were. Later opens give undefined
    * at once in this process, and within `dataKeyLimits.ageMaxMs` in others. Safe to repeat.
@@ -33,9 +35,10 @@ export function createSeal(options: DataKeysOptions): Seal {
   const digest = createDigest(options.masterKey)
   return {
     digest,
-    dataKey: keys.current,
+    dataKey: keys.forSealing,
     seal: (key, plain, context) =>
       `s1.${key.id}.${encrypt(key.key, options.random, plain, context).toString('base64url')}`,
+    sealBytes: (key, plain, context) => encrypt(key.key, options.random, plain, context, `s1.${key.id}.`),
     open: async (sealed, context) => {
       const parts = sealed.map(partsOf)
       const found = await keys.byId(parts.map(({ keyId }) => keyId))
@@ -57,8 +60,17 @@ export function isSealed(text: string): boolean {
 /** A nonce and a tag alone are 38 characters. */
 const sealedText = /^s1\.[0-9a-z]{26}\.[A-Za-z0-9_-]{38,}$/
 
-function partsOf(sealed: string): { keyId: string; box: Buffer } {
-  invariant(isSealed(sealed), 'what is opened has the shape of a sealed text')
+/** Whether bytes have the shape that `sealBytes` gives them. */
+export function isSealedBytes(bytes: Buffer): boolean {
+  return sealedHead.test(bytes.toString('latin1', 0, 30))
+}
+
+const sealedHead = /^s1\.[0-9a-z]{26}\.$/
+
+function partsOf(sealed: string | Buffer): { keyId: string; box: Buffer } {
+  const isWhole = typeof sealed === 'string' ? isSealed(sealed) : isSealedBytes(sealed)
+  invariant(isWhole, 'what is opened has the shape of what was sealed')
+  if (typeof sealed !== 'string') return { keyId: sealed.toString('latin1', 3, 29), box: sealed.subarray(30) }
   return { keyId: sealed.slice(3, 29), box: Buffer.from(sealed.slice(30), 'base64url') }
 }
 

@@ -1,58 +1,26 @@
 import { statement } from './database.ts'
 
-/**
- * The key of each wanted subject: the one it has, else the one brought along, which then need not be
- * sent back. Rows go in sorted, so that two processes wanting the same subjects wait for each other and
- * never deadlock. A subject whose row another process commits meanwhile is in neither half, because the
- * snapshot is older: ask again. The lateral with its limit pins the index: as a plain join, planned while
- * the table was small, it read the whole table (216 µs a key at 80,000 rows; this way 16).
- */
-export const currentKeys = statement(
-  'vault.current_keys',
-  `with wanted as materialized (
-     select * from unnest($1::text[], $2::text[], $3::text[], $4::bytea[]) as w (tenant, subject, key_id, wrapped)
-   ), made as (
-     insert into vault.data_key (key_id, tenant, subject, wrapped, created_at)
-     select key_id, tenant, subject, wrapped, $5::timestamptz
-     from wanted
-     order by subject, tenant
-     on conflict (subject, tenant) do nothing
-     returning key_id, tenant, subject
-   )
-   select true as is_made, key_id, tenant, subject, null::bytea as wrapped
-   from made
-   union all
-   select false, known.key_id, known.tenant, known.subject, known.wrapped
-   from wanted
-   cross join lateral (
-     select k.key_id, k.tenant, k.subject, k.wrapped
-     from vault.data_key k
-     where k.tenant = wanted.tenant and k.subject = wanted.subject
-     limit 1
-   ) known`,
+export const bringKeys = statement(
+  'vault.bring_keys',
+  'select vault.bring_keys($1::text[], $2::text[], $3::text[], $4::text[], $5::float8[])',
 )
 
 export const keysById = statement(
   'vault.keys_by_id',
-  `select key_id, tenant, subject, wrapped
+  `select key_id, tenant, salt
    from vault.data_key
    where key_id = any($1::text[])`,
 )
 
-/** Waits for a process that is just making the subject's key; without one, leaves a destroyed key in its place. */
-export const buryKey = statement(
-  'vault.bury_key',
-  `insert into vault.data_key (key_id, tenant, subject, wrapped, created_at, destroyed_at)
-   values ($1, $2, $3, null, $4, $4)
-   on conflict (tenant, subject) do nothing`,
-)
+/** Waits for those who are just bringing keys, and keeps others from it until the commit. */
+export const holdBack = statement('vault.hold_back', "select pg_advisory_xact_lock(hashtext('vault.data_key'))")
 
-/** A statement of its own after `buryKey`: only a new snapshot sees the key that one waited for. */
+/** A statement of its own after `holdBack`: only a new snapshot sees the keys that one waited for. */
 export const destroyKeys = statement(
   'vault.destroy_keys',
   `update vault.data_key
-   set wrapped = null, destroyed_at = $3
-   where tenant = $1 and subject = $2 and wrapped is not null
+   set salt = null, destroyed_at = $4
+   where key_id >= $1 and key_id < $1 || '~' and tenant = $2 and subject = $3 and salt is not null
    returning key_id`,
 )
 

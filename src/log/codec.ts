@@ -1,6 +1,7 @@
 import { Compile, type Validator } from 'typebox/compile'
 import { brandId, type Mode, type TenantId } from '#kernel/ids'
 import { InvariantViolation } from '#kernel/invariant'
+import { isSealedBytes } from '#kernel/seal'
 import type { EventType, NewEvent, RecordedEvent } from './event.ts'
 import { partitionOf } from './partitioner.ts'
 import type { AppendRows, EventRow, Headers } from './sql.ts'
@@ -36,11 +37,12 @@ export type Encoded = {
   readonly type: string
   readonly bytes: number
   readonly json: string
+  readonly attachment: Buffer | null
 }
 
 /** Strict on publish. @throws EventInvalid when the event does not fit its schema, the database or the limit. */
 export function encode(event: NewEvent): Encoded {
-  const { of, key } = event
+  const { of, key, attachment = null } = event
   const { write } = validatorsOf(of)
   if (!write.Check(event.data)) throw new EventInvalid(`${of.type}: ${whatIsWrong(write, event.data)}`)
   const record: Headers = {
@@ -56,9 +58,12 @@ export function encode(event: NewEvent): Encoded {
   const json = JSON.stringify(record)
   const path = unstorablePath(JSON.stringify(key), { key }) ?? unstorablePath(json, record)
   if (path !== undefined) throw new EventInvalid(`${of.type}: ${path} holds a NUL or half a surrogate pair`)
-  const bytes = Buffer.byteLength(json)
+  if (attachment !== null && !(of.attachment !== undefined && isSealedBytes(attachment))) {
+    throw new EventInvalid(`${of.type}: its attachment is not declared, or not sealed`)
+  }
+  const bytes = Buffer.byteLength(json) + (attachment?.length ?? 0)
   if (bytes > EVENT_BYTES_MAX) throw new EventInvalid(`${of.type}: ${bytes} bytes are more than ${EVENT_BYTES_MAX}`)
-  return { topic: of.topic, partition: partitionOf(key), key, type: of.type, bytes, json }
+  return { topic: of.topic, partition: partitionOf(key), key, type: of.type, bytes, json, attachment }
 }
 
 /** Groups encoded events by head, in the order given, as `log.append` takes them. */
@@ -73,8 +78,9 @@ export function appendRows(events: readonly Encoded[]): AppendRows {
     keys: [],
     types: [],
     events: [],
+    attachments: [],
   }
-  for (const { topic, partition, key, type, json } of events) {
+  for (const { topic, partition, key, type, json, attachment } of events) {
     const name = `${topic}/${partition}`
     const index = indexes.get(name) ?? indexes.size
     if (index === indexes.size) {
@@ -90,6 +96,7 @@ export function appendRows(events: readonly Encoded[]): AppendRows {
     rows.keys.push(key)
     rows.types.push(type)
     rows.events.push(json)
+    rows.attachments.push(attachment)
   }
   return rows
 }

@@ -1,4 +1,5 @@
 import type { Database } from '#kernel/database'
+import { type DataKey, storeKeys } from '#kernel/seal'
 import { appendRows, type Encoded, encode } from './codec.ts'
 import type { NewEvent } from './event.ts'
 import { failureOf } from './failure.ts'
@@ -24,7 +25,12 @@ export type Door = {
   close(): Promise<void>
 }
 
-type Waiting = { readonly events: readonly Encoded[]; done(): void; failed(error: unknown): void }
+type Waiting = {
+  readonly events: readonly Encoded[]
+  readonly keys: readonly DataKey[]
+  done(): void
+  failed(error: unknown): void
+}
 
 /**
  * Group commit: what arrives while a commit is under way goes into the next one, and an idle door
@@ -65,9 +71,12 @@ export function createDoor(database: Database, wakeups: Wakeups): Door {
 
   const commit = async (group: readonly Waiting[], lockTimeoutMs?: number): Promise<void> => {
     const events = group.flatMap((waiting) => waiting.events)
-    await database.transaction(lockTimeoutMs === undefined ? {} : { lockTimeoutMs }, (tx) =>
-      sql.append(tx, appendRows(events)),
-    )
+    const keys = newKeys(group)
+    await database.transaction(lockTimeoutMs === undefined ? {} : { lockTimeoutMs }, async (tx) => {
+      if (keys.length > 0) await storeKeys(tx, keys)
+      await sql.append(tx, appendRows(events))
+    })
+    for (const key of keys) key.isStored = true
     for (const waiting of group) waiting.done()
     wakeups.wake(new Set(events.map(({ topic }) => topic)))
   }
@@ -84,8 +93,9 @@ export function createDoor(database: Database, wakeups: Wakeups): Door {
     async append(events) {
       if (events.length === 0) return
       const encoded = events.map((event) => encode(event))
+      const keys = events.flatMap(({ dataKeys = [] }) => dataKeys)
       await new Promise<void>((done, failed) => {
-        queue.push({ events: encoded, done, failed })
+        queue.push({ events: encoded, keys, done, failed })
         // In a microtask, so that requests parsed in the same turn share the commit.
         committing ??= Promise.resolve().then(commitAll)
       })
@@ -99,6 +109,10 @@ export function createDoor(database: Database, wakeups: Wakeups): Door {
 
 function fail(group: readonly Waiting[], reason: unknown): void {
   for (const waiting of group) waiting.failed(reason)
+}
+
+function newKeys(group: readonly Waiting[]): DataKey[] {
+  return [...new Set(group.flatMap(({ keys }) => keys))].filter(({ isStored }) => !isStored)
 }
 
 function isContention(error: unknown): boolean {

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Static, TSchema } from 'typebox'
 import type { Mode, TenantId } from '#kernel/ids'
+import type { DataKey } from '#kernel/seal'
 
 /** Declares a type of event: its name, the topic it lives on, and what its data must look like. */
 export type EventType<Name extends string = string, Data = unknown> = {
@@ -11,6 +12,8 @@ export type EventType<Name extends string = string, Data = unknown> = {
   readonly schema: TSchema
   /** Fields that hold personal data: always a sealed string in the log, never clear text. */
   readonly sealed: readonly string[]
+  /** What sealed bytes are kept beside the event, if any: no consumer is handed them, so no consumer pays for them. */
+  readonly attachment: string | undefined
   /** `upcasters[n]` turns data of version n + 1 into version n + 2. */
   readonly upcasters: readonly ((data: never) => unknown)[]
   /** Never set: carries the static type of the data. */
@@ -22,10 +25,12 @@ export function eventType<const Name extends string, Schema extends TSchema>(def
   topic: string
   schema: Schema
   sealed?: readonly string[]
+  attachment?: string
   upcasters?: readonly ((data: never) => unknown)[]
 }): EventType<Name, Static<Schema>> {
   const upcasters = definition.upcasters ?? []
-  return { ...definition, sealed: definition.sealed ?? [], upcasters, version: upcasters.length + 1 }
+  const { sealed = [], attachment } = definition
+  return { ...definition, sealed, attachment, upcasters, version: upcasters.length + 1 }
 }
 
 export type DataOf<Type> = Type extends EventType<string, infer Data> ? Data : never
@@ -64,6 +69,10 @@ export type NewEvent = {
   readonly causationId: string | null
   readonly correlationId: string
   readonly data: unknown
+  /** Sealed bytes, for a type that declares an attachment. */
+  readonly attachment?: Buffer
+  /** What was sealed under: stored with the event. */
+  readonly dataKeys?: readonly DataKey[]
 }
 
 /**

@@ -68,7 +68,7 @@ export async function advance(tx: Tx, group: string, progress: readonly Progress
   ])
 }
 
-const APPEND = statement('log.append', 'select log.append($1, $2, $3, $4, $5, $6, $7, $8)')
+const APPEND = statement('log.append', 'select log.append($1, $2, $3, $4, $5, $6, $7, $8, $9)')
 export type AppendRows = {
   topics: string[]
   partitions: number[]
@@ -78,11 +78,14 @@ export type AppendRows = {
   keys: string[]
   types: string[]
   events: string[]
+  attachments: (Buffer | null)[]
 }
 /** The transaction's last act: the partitions' heads stay locked from here to the commit. */
 export async function append(tx: Tx, rows: AppendRows): Promise<void> {
   const { topics, partitions, counts, heads, places, keys, types, events } = rows
-  await tx.query(APPEND, [topics, partitions, counts, heads, places, keys, types, events])
+  // Where there is none, as almost everywhere, an empty array does: unnest fills up with nulls.
+  const attachments = rows.attachments.some((bytes) => bytes !== null) ? rows.attachments : []
+  await tx.query(APPEND, [topics, partitions, counts, heads, places, keys, types, events, attachments])
 }
 
 const PARK = statement('log.park', 'select log.park($1, $2, $3)')

@@ -59,8 +59,7 @@ export async function fireDue({ database, leases }: Pick<LoopContext, 'database'
 }
 
 function firing({ id, generation, event }: sql.FiredRow): Encoded {
-  const { json, ...about } = event
-  const headers: sql.Headers = { ...JSON.parse(json), timer_id: id, timer_generation: generation.toString() }
-  const stamped = JSON.stringify(headers)
-  return { ...about, partition: partitionOf(about.key), bytes: Buffer.byteLength(stamped), json: stamped }
+  const headers: sql.Headers = { ...JSON.parse(event.json), timer_id: id, timer_generation: generation.toString() }
+  const json = JSON.stringify(headers)
+  return { ...event, partition: partitionOf(event.key), bytes: Buffer.byteLength(json), json, attachment: null }
 }

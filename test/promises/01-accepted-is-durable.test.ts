@@ -28,7 +28,7 @@ test('the door dies or is cut off at each statement: what it acknowledged is pro
       if (await payAtFault(t, { url, accounts, kind, at, name })) answered.push(name, kind)
     }
   }
-  assert.ok(names.length > 10)
+  assert.ok(names.length >= 8, `${names.length} faults`)
 
   const app = await openApp(t, { url, accounts })
   gateway.reportTo(app)

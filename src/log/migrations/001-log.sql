@@ -35,10 +35,12 @@ create table log.record (
   key text not null,
   type text not null,
   event text not null,
+  -- Sealed bytes that people and audits read, and no consumer does.
+  attachment bytea,
   primary key (topic, partition, "offset")
 );
 -- Sealed bodies do not compress; trying costs more than the append itself.
-alter table log.record alter column event set storage external;
+alter table log.record alter column event set storage external, alter column attachment set storage external;
 -- A gateway's webhook is a few kilobytes: kept in its row, not in a second table with an index of its own.
 alter table log.record set (toast_tuple_target = 8160);
 create index record_key on log.record (key);
@@ -51,7 +53,7 @@ select r.topic, r.partition, r."offset", r.position, r.key, r.type, (e.event ->>
   e.event ->> 'id' as id, r.time, e.event ->> 'tenant' as tenant, e.event ->> 'mode' as mode,
   e.event ->> 'traceparent' as traceparent, e.event ->> 'causation_id' as causation_id,
   e.event ->> 'correlation_id' as correlation_id, e.event ->> 'timer_id' as timer_id,
-  (e.event ->> 'timer_generation')::bigint as timer_generation, e.event -> 'data' as data
+  (e.event ->> 'timer_generation')::bigint as timer_generation, e.event -> 'data' as data, r.attachment
 from log.record r cross join lateral (select r.event::json as event) e;
 
 create table log.member (

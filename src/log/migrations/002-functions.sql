@@ -4,7 +4,7 @@
 -- until the commit. Event i goes to the head p_heads[i] (index into p_topics, from 1), as its p_places[i]th from 0. Arrays,
 -- because json_to_recordset builds a hash table for every row.
 create or replace function log.append(p_topics text[], p_partitions int[], p_counts int[], p_heads int[],
-  p_places int[], p_keys text[], p_types text[], p_events text[])
+  p_places int[], p_keys text[], p_types text[], p_events text[], p_attachments bytea[])
 returns void
 language plpgsql security definer set search_path = log, pg_catalog
 as $$
@@ -33,9 +33,10 @@ begin
     where h.topic = w.topic and h.partition = w.partition
     returning w.head, h.topic, h.partition, h.next_offset - w.count as base
   )
-  insert into log.record (topic, partition, "offset", position, time, key, type, event)
-  select m.topic, m.partition, m.base + e.place, v_position, v_now, e.key, e.type, e.event
-  from unnest(p_heads, p_places, p_keys, p_types, p_events) as e (head, place, key, type, event)
+  insert into log.record (topic, partition, "offset", position, time, key, type, event, attachment)
+  select m.topic, m.partition, m.base + e.place, v_position, v_now, e.key, e.type, e.event, e.attachment
+  from unnest(p_heads, p_places, p_keys, p_types, p_events, p_attachments)
+    as e (head, place, key, type, event, attachment)
   join moved m on m.head = e.head;
 
   get diagnostics v_appended = row_count;
