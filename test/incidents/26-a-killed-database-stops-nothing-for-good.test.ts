@@ -20,6 +20,7 @@ test('PostgreSQL is killed twenty times under load, and work goes on', async (t)
   const app = await openApp(t, { url: server.url })
   await app.start()
   const load = startLoad(app, { clients })
+  t.after(() => load.stop())
   let longestMs = 0
   for (let kill = 1; kill <= kills; kill++) {
     const before = load.acknowledged.size
