@@ -16,17 +16,23 @@ const pinnedPackages = {
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
 /**
- * Runs a TypeScript file of this package: in this process when its Node is new enough, else in the pinned runtime.
+ * Runs a file of this package: in this process when its Node is new enough, else in the pinned runtime.
  * Ends with that runtime's exit code or signal.
  */
 export async function run(file, args) {
-  const path = join(root, file)
+  const path = pathOf(file)
   if (isNewEnough()) {
     process.argv.splice(1, Infinity, path, ...args)
     await import(pathToFileURL(path).href)
     return
   }
   follow(spawnPinned([path, ...args]))
+}
+
+/** The file as a checkout has it; in an installed package, what compile.js made of it. */
+function pathOf(file) {
+  const path = join(root, file)
+  return existsSync(path) ? path : join(root, file.replace(/^src\//, 'dist/').replace(/\.ts$/, '.js'))
 }
 
 export const isNewEnough = () => Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN
@@ -37,7 +43,7 @@ export function requireRuntime() {
   if (runtime) return runtime
   fail(
     `Millrace needs Node ${NODE_MAJOR_MIN} or later and this is ${process.versions.node}: ` +
-      'install it, or run `npm ci` here without --omit=optional to get the pinned one.',
+      'install it, or install again without --omit=optional to get the pinned one.',
   )
 }
 
