@@ -17,6 +17,7 @@ import { entryPosted } from './events.ts'
 import * as sql from './sql.ts'
 
 export { ledgerRoutes } from './routes.ts'
+export { unpostedMoney } from './unposted-sql.ts'
 export { verifyLedger } from './verify.ts'
 
 /** Facts of others that move money: handed over, because modules share types only. */
@@ -172,6 +173,14 @@ export async function trialBalance(
   about: { tenant: string; mode: string },
 ): Promise<AccountView[]> {
   return (await sql.trialBalance(database, about.tenant, about.mode)).map(accountView)
+}
+
+/** A page of accounts by name, and every currency that each has held. */
+export async function listAccounts(
+  database: Database,
+  about: { tenant: string; mode: string; after: string; currency: string | undefined; limit: number },
+): Promise<AccountView[]> {
+  return (await sql.accountPage(database, about)).map(accountView)
 }
 
 /** One line for each currency the account has held; none when nothing was ever booked on it. */

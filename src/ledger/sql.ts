@@ -117,6 +117,27 @@ export function accountBalances(
   return database.query<BalanceRow>(ACCOUNT, [tenant, mode, account])
 }
 
+const PAGE = statement(
+  'ledger.account_page',
+  `with page as (
+     select account from ledger.balance
+     where tenant = $1 and mode = $2 and account > $3 and ($4::text is null or currency = $4)
+     group by account order by account limit $5
+   )
+   select b.account, b.currency, sum(b.debit) as debit, sum(b.credit) as credit, sum(b.entries) as entries
+   from page join ledger.balance b on b.tenant = $1 and b.mode = $2 and b.account = page.account
+   where $4::text is null or b.currency = $4
+   group by b.account, b.currency order by b.account, b.currency`,
+)
+/** The balances of the first accounts by name after one. */
+export function accountPage(
+  database: Database,
+  about: { tenant: string; mode: string; after: string; currency: string | undefined; limit: number },
+): Promise<BalanceRow[]> {
+  const { tenant, mode, after, currency = null, limit } = about
+  return database.query<BalanceRow>(PAGE, [tenant, mode, after, currency, limit])
+}
+
 const UNBALANCED = statement(
   'ledger.unbalanced',
   `select tenant, mode, currency, sum(amount) as difference from ledger.posting

@@ -98,3 +98,42 @@ const GAPS = statement(
 export function gaps(database: Database) {
   return database.query<{ topic: string; partition: number; next_offset: bigint; events: bigint }>(GAPS)
 }
+
+const HEADS = statement(
+  'log.heads',
+  'select topic, partition, next_offset from log.partition where topic = any ($1) order by topic, partition',
+)
+export function headsOf(database: Database, topics: readonly string[]) {
+  return database.query<{ topic: string; partition: number; next_offset: bigint }>(HEADS, [topics])
+}
+
+const FROM_OFFSETS = statement(
+  'log.from_offsets',
+  `select r.topic, r.partition, r."offset", r.position, r.time, r.key, r.type, r.event
+   from unnest($1::text[], $2::int[], $3::bigint[]) as w (topic, partition, next_offset)
+   join log.partition h on h.topic = w.topic and h.partition = w.partition and h.next_offset > w.next_offset
+   cross join lateral (
+     select * from log.record e
+     where e.topic = w.topic and e.partition = w.partition and e."offset" >= w.next_offset
+     order by e."offset" limit $4
+   ) r
+   order by r.position, r.topic, r.partition, r."offset"`,
+)
+export type FollowedRow = {
+  topic: string
+  partition: number
+  offset: bigint
+  position: bigint
+  time: Date
+  key: string
+  type: string
+  event: string
+}
+/** What is committed from these offsets on, at most so many of each partition, in causal order. */
+export function eventsFrom(
+  database: Database,
+  from: { topics: readonly string[]; partitions: readonly number[]; offsets: readonly number[] },
+  perPartition: number,
+): Promise<FollowedRow[]> {
+  return database.query<FollowedRow>(FROM_OFFSETS, [from.topics, from.partitions, from.offsets, perPartition])
+}

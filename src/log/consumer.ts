@@ -1,11 +1,14 @@
 import type { Clock } from '#kernel/clock'
 import type { Random } from '#kernel/random'
+import { type Stopwatch, startStopwatch, type Tracer } from '#kernel/tracing'
+import type { NewEvent } from './event.ts'
 import { describeFailure, failureOf } from './failure.ts'
 import type { LeaseBook } from './lease.ts'
 import { createLinger } from './linger.ts'
 import { retryParked } from './parked.ts'
 import type { Leases } from './sql.ts'
 import { type Bounds, type Consumer, PoisonEvent, parkHead, type StepContext, step } from './step.ts'
+import { traceBatch } from './tracing.ts'
 import type { Wakeups } from './wakeup.ts'
 
 /** Events of one transaction and partition; 8 partitions of 64 fill the batch that cost least in trials. */
@@ -22,7 +25,7 @@ export type ConsumerStatus = 'running' | 'halted' | 'stopped'
 
 /** What a loop tells the outside: for logs, metrics and tests. */
 export type LoopReport =
-  | { kind: 'handled'; group: string; events: number }
+  | { kind: 'handled'; group: string; events: number; published: readonly NewEvent[] }
   | { kind: 'parked'; group: string; key: string; error: string }
   | { kind: 'halted'; group: string; parked: number }
   | { kind: 'partition_stopped'; group: string; partition: number; type: string; version: number }
@@ -33,6 +36,8 @@ export type LoopContext = StepContext & {
   readonly random: Random
   readonly leases: LeaseBook
   readonly wakeups: Wakeups
+  /** Absent: nothing is traced. */
+  readonly tracer?: Tracer
   report(report: LoopReport): void
 }
 
@@ -100,6 +105,7 @@ class Loop {
   async #turn(): Promise<Pause> {
     const leases = this.#leases()
     if (leases.size === 0) return 'idle'
+    const watch = this.#context.tracer?.isOn ? startStopwatch(this.#context.clock) : undefined
     try {
       await this.#retryParked()
       const result = await step(this.#consumer, leases, this.#bounds(), this.#context)
@@ -110,10 +116,12 @@ class Loop {
       if (result.events === 0) return 'idle'
       this.#context.wakeups.wake(result.wake)
       this.#linger.handled(result.events)
-      this.#context.report({ kind: 'handled', group: this.#consumer.group, events: result.handled })
+      const { group } = this.#consumer
+      this.#context.report({ kind: 'handled', group, events: result.handled, published: result.done.published })
+      if (watch) traceBatch(this.#context.tracer, { group, ...result.done }, watch)
       return this.#linger.ms(result.isFull)
     } catch (error) {
-      return this.#failed(error, leases)
+      return this.#failed(error, leases, watch)
     }
   }
 
@@ -132,7 +140,7 @@ class Loop {
     return { perPartition: Math.min(PER_PARTITION, this.#total), total: this.#total, bytes: PARTITION_BYTES }
   }
 
-  async #failed(error: unknown, leases: Leases): Promise<Pause> {
+  async #failed(error: unknown, leases: Leases, watch?: Stopwatch): Promise<Pause> {
     const cause = error instanceof PoisonEvent ? error.cause : error
     const failure = failureOf(cause)
     const isPoison = failure === 'deterministic' || (failure === 'unique_violation' && this.#uniqueViolations++ > 0)
@@ -141,11 +149,11 @@ class Loop {
       this.#total = Math.max(1, Math.floor(Math.min(this.#total, error.rows.length) / 2))
       return 0
     }
-    return this.#park(error, describeFailure(cause), leases)
+    return this.#park(error, describeFailure(cause), leases, watch)
   }
 
-  async #park({ rows }: PoisonEvent, error: string, leases: Leases): Promise<Pause> {
-    const { clock, report } = this.#context
+  async #park({ rows }: PoisonEvent, error: string, leases: Leases, watch?: Stopwatch): Promise<Pause> {
+    const { clock, report, tracer } = this.#context
     const group = this.#consumer.group
     try {
       if (!(await parkHead(this.#consumer, leases, { rows, error }, this.#context))) return 'idle'
@@ -153,6 +161,10 @@ class Loop {
       return this.#fault(fault)
     }
     for (const { key } of rows) report({ kind: 'parked', group, key, error })
+    if (watch) {
+      const read = rows.filter((row) => row.version !== null)
+      traceBatch(tracer, { group, rows: read, published: [], scheduled: [] }, watch, 'parked')
+    }
     const now = clock.monotonicMs()
     this.#parkedAt = [...this.#parkedAt.filter((at) => now - at < 60_000), now]
     if (this.#parkedAt.length > PARKED_A_MINUTE_MAX) {

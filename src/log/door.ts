@@ -1,9 +1,13 @@
+import type { Clock } from '#kernel/clock'
 import type { Database } from '#kernel/database'
 import { type DataKey, storeKeys } from '#kernel/seal'
+import { startStopwatch, type Tracer } from '#kernel/tracing'
 import { appendRows, type Encoded, encode } from './codec.ts'
 import type { NewEvent } from './event.ts'
 import { failureOf } from './failure.ts'
+import type { RecentTraces } from './recent-traces.ts'
 import * as sql from './sql.ts'
+import { traceAccepted } from './tracing.ts'
 import type { Wakeups } from './wakeup.ts'
 
 /** Events of one group commit; bounds how long the heads stay locked. */
@@ -25,6 +29,9 @@ export type Door = {
   close(): Promise<void>
 }
 
+/** What an event's way through the door is told to. */
+export type DoorTracing = { readonly tracer: Tracer; readonly clock: Clock; readonly recent: RecentTraces }
+
 type Waiting = {
   readonly events: readonly Encoded[]
   readonly keys: readonly DataKey[]
@@ -37,7 +44,7 @@ type Waiting = {
  * commits at once. Partitions share a transaction while nobody holds their heads; when somebody does,
  * each partition goes by itself, so that a frozen process stalls only what it had claimed.
  */
-export function createDoor(database: Database, wakeups: Wakeups): Door {
+export function createDoor(database: Database, wakeups: Wakeups, tracing?: DoorTracing): Door {
   let queue: Waiting[] = []
   let committing: Promise<void> | undefined
   const aside = new Set<Promise<void>>()
@@ -92,6 +99,7 @@ export function createDoor(database: Database, wakeups: Wakeups): Door {
   return {
     async append(events) {
       if (events.length === 0) return
+      const watch = tracing?.tracer.isOn ? startStopwatch(tracing.clock) : undefined
       const encoded = events.map((event) => encode(event))
       const keys = events.flatMap(({ dataKeys = [] }) => dataKeys)
       await new Promise<void>((done, failed) => {
@@ -99,6 +107,9 @@ export function createDoor(database: Database, wakeups: Wakeups): Door {
         // In a microtask, so that requests parsed in the same turn share the commit.
         committing ??= Promise.resolve().then(commitAll)
       })
+      if (!tracing || !watch) return
+      tracing.recent.learn(events)
+      traceAccepted(tracing.tracer, events, watch)
     },
     async close() {
       await committing

@@ -73,6 +73,10 @@ export type NewEvent = {
   readonly attachment?: Buffer
   /** What was sealed under: stored with the event. */
   readonly dataKeys?: readonly DataKey[]
+  /** Traceparent of what it follows from: its cause's, or that of a trace that comes back to us. For tracing only. */
+  readonly follows?: string
+  /** Traceparent of the request it came in, where that is of another trace. For tracing only. */
+  readonly cameIn?: string
 }
 
 /**
@@ -97,5 +101,6 @@ export function follow<Name extends string, Data>(
     causationId: cause.id,
     correlationId: cause.correlationId,
     data,
+    follows: cause.traceparent,
   }
 }

@@ -4,20 +4,39 @@ import type { NewEvent } from './event.ts'
 import * as sql from './sql.ts'
 
 /**
- * A transaction of whoever holds the lease of a group that reads no topic: effects and facts commit
- * together, or, when the lease has changed hands, not at all. Returns whether it still held.
+ * A transaction of whoever holds leases of a group that reads no topic: effects and facts commit together, or, when
+ * all its leases have changed hands, not at all. `work` is told which partitions are still held, and has to leave the
+ * others alone. Returns whether it ran.
  */
 export async function fencedTransaction(
   database: Database,
   group: string,
   leases: sql.Leases,
-  work: (tx: Tx) => Promise<readonly NewEvent[]>,
+  work: (tx: Tx, held: ReadonlySet<number>) => Promise<readonly NewEvent[]>,
 ): Promise<boolean> {
   if (leases.size === 0) return false
   return database.transaction({}, async (tx) => {
-    if ((await sql.fence(tx, group, leases)).length < leases.size) return false
-    const encoded = (await work(tx)).map((event) => encode(event))
-    if (encoded.length > 0) await sql.append(tx, appendRows(encoded))
+    const held = new Set(await sql.fence(tx, group, leases))
+    if (held.size === 0) return false
+    await appendAll(tx, await work(tx, held))
     return true
   })
+}
+
+/** A transaction whose effects and facts commit together: for what a request or an observation changes at once. */
+export async function factsTransaction<Result>(
+  database: Database,
+  work: (tx: Tx) => Promise<{ readonly result: Result; readonly facts: readonly NewEvent[] }>,
+): Promise<Result> {
+  return database.transaction({}, async (tx) => {
+    const { result, facts } = await work(tx)
+    await appendAll(tx, facts)
+    return result
+  })
+}
+
+/** The transaction's last act. */
+async function appendAll(tx: Tx, facts: readonly NewEvent[]): Promise<void> {
+  const encoded = facts.map((event) => encode(event))
+  if (encoded.length > 0) await sql.append(tx, appendRows(encoded))
 }

@@ -23,10 +23,13 @@ export {
   type NewEvent,
   type RecordedEvent,
 } from './event.ts'
-export { fencedTransaction } from './fenced.ts'
+export { factsTransaction, fencedTransaction } from './fenced.ts'
+export { createFollower, type Followed, type Follower } from './follow.ts'
+export { createLinger } from './linger.ts'
 export {
   type Decision,
   decider,
+  deliveryGroup,
   type Facet,
   type HandlerContext,
   type Module,
@@ -35,9 +38,12 @@ export {
   roleOf,
   type TimerChange,
 } from './module.ts'
+export { covers, decodeOffsets, encodeOffsets, furthest, type Offsets } from './offsets.ts'
 export { operations, retryParkedKeys } from './operations.ts'
 export { listParked, showParked } from './parked.ts'
 export { partitionOf } from './partitioner.ts'
+export { createRecentTraces } from './recent-traces.ts'
 export { type LogOptions, type RunningLog, registerLog, startLog } from './runtime.ts'
 export { topologyOf } from './topology.ts'
+export { tracePublished } from './tracing.ts'
 export { createWakeups, type Wakeups } from './wakeup.ts'

@@ -111,3 +111,8 @@ export function roleOf(module: string): string {
 export function groupOf(module: string, consumer: string): string {
   return `${module}.${consumer}`
 }
+
+/** The group whose lease is needed to deliver to a destination: all of `webhooks/…` share one. */
+export function deliveryGroup(destination: string): string {
+  return `delivery:${destination.split('/', 1)[0]}`
+}

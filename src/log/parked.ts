@@ -1,14 +1,16 @@
 import { type Database, statement } from '#kernel/database'
+import { startStopwatch, type Tracer } from '#kernel/tracing'
 import { describeFailure, failureOf } from './failure.ts'
 import type { LeaseBook } from './lease.ts'
 import * as sql from './sql.ts'
 import { type Consumer, handleRows, type StepContext } from './step.ts'
+import { traceBatch } from './tracing.ts'
 import type { Wakeups } from './wakeup.ts'
 
 /** Parked events of a key in one transaction. */
 const REDRIVE_BATCH = 100
 
-type RetryContext = StepContext & { readonly leases: LeaseBook; readonly wakeups: Wakeups }
+type RetryContext = StepContext & { readonly leases: LeaseBook; readonly wakeups: Wakeups; readonly tracer?: Tracer }
 
 /**
  * Handles anew the parked events of the keys somebody asked to retry, in their order. It runs in the
@@ -29,9 +31,11 @@ async function retryKey(consumer: Consumer, target: Target, context: RetryContex
   let batch = REDRIVE_BATCH
   while (true) {
     try {
-      const { handled, wake } = await retryBatch(consumer, target, batch, context)
-      context.wakeups.wake(wake)
-      if (handled === 0) return
+      const watch = context.tracer?.isOn ? startStopwatch(context.clock) : undefined
+      const retried = await retryBatch(consumer, target, batch, context)
+      if (retried === undefined) return
+      context.wakeups.wake(retried.wake)
+      if (watch) traceBatch(context.tracer, { group: consumer.group, ...retried.done }, watch)
     } catch (error) {
       if (failureOf(error) === 'fault') throw error
       if (batch === 1) return sql.retryFailed(context.database, consumer.group, target.key, describeFailure(error))
@@ -44,15 +48,15 @@ async function retryBatch(consumer: Consumer, { key, partition, epoch }: Target,
   const { group, role } = consumer
   return context.database.transaction({}, async (tx) => {
     const held = await sql.fence(tx, group, new Map([[partition, epoch]]))
-    if (held.length === 0) return { handled: 0, wake: [] }
+    if (held.length === 0) return undefined
     const parked = untilFiring(await sql.parkedNext(tx, group, key, limit))
     const sequences = parked.map(({ sequence }) => sequence)
     await sql.unpark(tx, group, key, sequences)
     await sql.releaseKey(tx, group, key)
     await tx.become(role)
     const rows = parked.map(({ event }) => restored(event))
-    const wake = rows.length > 0 ? await handleRows(consumer, rows, tx, context, async () => {}) : []
-    return { handled: rows.length, wake }
+    if (rows.length === 0) return undefined
+    return handleRows(consumer, rows, tx, context, async () => {})
   })
 }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '#kernel/clock'
 import type { Database, Tx } from '#kernel/database'
 import type { Random } from '#kernel/random'
+import type { Tracer } from '#kernel/tracing'
 import { type ConsumerLoop, type LoopReport, startConsumer } from './consumer.ts'
 import type { EventType } from './event.ts'
 import { createLeaseKeeper, startHeartbeat } from './lease.ts'
@@ -23,7 +24,11 @@ export type LogOptions = {
   readonly process: string
   /** Groups beside the modules' own that need a lease, with one partition each: deliverers. */
   readonly soloGroups: readonly string[]
+  /** The same, with as many partitions as a topic has: work that processes share. */
+  readonly sharedGroups?: readonly string[]
   enqueue(tx: Tx, deliveries: readonly NewDelivery[]): Promise<void>
+  /** Absent: nothing is traced. */
+  readonly tracer?: Tracer
   report(report: LoopReport): void
 }
 
@@ -35,12 +40,19 @@ export type RunningLog = {
 }
 
 /** Topics and groups as the modules declare them. Safe to repeat. */
-export async function registerLog(database: Database, modules: readonly Module[], soloGroups: readonly string[]) {
+export async function registerLog(
+  database: Database,
+  modules: readonly Module[],
+  soloGroups: readonly string[],
+  sharedGroups: readonly string[] = [],
+) {
   for (const topic of topicsOf(modules)) await sql.createTopic(database, topic, PARTITIONS)
   for (const { group, topics } of modules.flatMap(consumersOf)) {
     await sql.registerGroup(database, { name: group, topics, partitions: PARTITIONS, from: 'beginning' })
   }
-  await sql.registerGroup(database, { name: TIMERS_GROUP, topics: [], partitions: PARTITIONS, from: 'now' })
+  for (const name of [TIMERS_GROUP, ...sharedGroups]) {
+    await sql.registerGroup(database, { name, topics: [], partitions: PARTITIONS, from: 'now' })
+  }
   for (const name of soloGroups) await sql.registerGroup(database, { name, topics: [], partitions: 1, from: 'now' })
 }
 
@@ -48,7 +60,8 @@ export async function registerLog(database: Database, modules: readonly Module[]
 export async function startLog(options: LogOptions): Promise<RunningLog> {
   const { database, clock, wakeups, modules } = options
   const consumers = modules.flatMap(consumersOf)
-  const groups = [...consumers.map(({ group }) => group), TIMERS_GROUP, ...options.soloGroups]
+  const shared = [TIMERS_GROUP, ...(options.sharedGroups ?? [])]
+  const groups = [...consumers.map(({ group }) => group), ...shared, ...options.soloGroups]
   const keeper = createLeaseKeeper(database, options.process, groups)
   await keeper.tick()
 

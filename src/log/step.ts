@@ -2,8 +2,8 @@ import type { Clock } from '#kernel/clock'
 import type { Database, Tx } from '#kernel/database'
 import { invariant } from '#kernel/invariant'
 import { appendRows, decode, encode } from './codec.ts'
-import type { EventType, RecordedEvent } from './event.ts'
-import type { Decision, NewDelivery } from './module.ts'
+import type { EventType, NewEvent, RecordedEvent } from './event.ts'
+import { type Decision, deliveryGroup, type NewDelivery } from './module.ts'
 import * as sql from './sql.ts'
 import { scheduleRows } from './timer-row.ts'
 
@@ -42,21 +42,31 @@ export type StepResult = {
   readonly stopped: readonly { readonly partition: number; readonly type: string; readonly version: number }[]
   /** Topics and destinations that have something new. */
   readonly wake: readonly string[]
+  readonly done: Done
+}
+
+/** What was handled and decided, once it is committed: for whoever counts and traces. */
+export type Done = {
+  readonly rows: readonly sql.EventRow[]
+  readonly published: readonly NewEvent[]
+  /** Events of the timers that were set. */
+  readonly scheduled: readonly NewEvent[]
 }
 
 /** A batch that could not be handled: the caller corners the one event at fault, or tries again. */
 export class PoisonEvent extends Error {
   override name = 'PoisonEvent'
   /** All that the transaction would have moved past, and not only what was handled: parked successors lie between. */
-  readonly rows: readonly sql.Place[]
+  readonly rows: readonly (sql.EventRow | sql.SkippedRow)[]
 
-  constructor(rows: readonly sql.Place[], cause: unknown) {
+  constructor(rows: readonly (sql.EventRow | sql.SkippedRow)[], cause: unknown) {
     super('the batch could not be handled', { cause })
     this.rows = rows
   }
 }
 
-const NOTHING: StepResult = { events: 0, handled: 0, parked: 0, isFull: false, stopped: [], wake: [] }
+const NO_EVENTS: Done = { rows: [], published: [], scheduled: [] }
+const NOTHING: StepResult = { events: 0, handled: 0, parked: 0, isFull: false, stopped: [], wake: [], done: NO_EVENTS }
 
 /**
  * One transaction of a consumer: takes what is next on the leased partitions, handles it, and commits
@@ -77,7 +87,7 @@ export async function step(
 
     if (sorted.parked.length > 0) await sql.park(tx, consumer.group, sorted.parked, null)
     const moveOn = () => sql.advance(tx, consumer.group, progressOf(sorted.passed))
-    const wake = await handleRows(consumer, sorted.ready, tx, context, moveOn).catch((error: unknown) => {
+    const { wake, done } = await handleRows(consumer, sorted.ready, tx, context, moveOn).catch((error: unknown) => {
       throw new PoisonEvent(sorted.passed, error)
     })
     return {
@@ -87,6 +97,7 @@ export async function step(
       isFull: rows.length >= bounds.total || rows.length >= bounds.perPartition * leases.size,
       stopped: sorted.stopped,
       wake,
+      done,
     }
   })
 }
@@ -118,8 +129,12 @@ export async function handleRows(
   tx: Tx,
   context: StepContext,
   moveOn: () => Promise<void>,
-): Promise<string[]> {
-  return write(consumer, await decide(consumer, rows, tx, context), tx, context, moveOn)
+): Promise<{ wake: string[]; done: Done }> {
+  const decision = await decide(consumer, rows, tx, context)
+  const wake = await write(consumer, decision, tx, context, moveOn)
+  const { facts = [], timers = [] } = decision
+  const scheduled = timers.flatMap((change) => ('schedule' in change ? [change.schedule.event] : []))
+  return { wake, done: { rows, published: facts, scheduled } }
 }
 
 async function write(
@@ -143,7 +158,7 @@ async function write(
   if (encoded.length > 0) await sql.append(tx, appendRows(encoded))
   return [
     ...new Set(encoded.map(({ topic }) => topic)),
-    ...new Set(deliveries.map(({ destination }) => `delivery:${destination}`)),
+    ...new Set(deliveries.map(({ destination }) => deliveryGroup(destination))),
     ...(schedules.length > 0 ? ['timers'] : []),
   ]
 }
@@ -171,7 +186,7 @@ async function withoutStaleFirings(events: RecordedEvent[], tx: Tx): Promise<Rec
 }
 
 function sort(rows: readonly (sql.EventRow | sql.SkippedRow)[], consumer: Consumer) {
-  const passed: sql.Place[] = []
+  const passed: (sql.EventRow | sql.SkippedRow)[] = []
   const parked: sql.EventRow[] = []
   const ready: sql.EventRow[] = []
   const stopped = new Map<number, { partition: number; type: string; version: number }>()

@@ -147,6 +147,23 @@ as $$
   where k.grp = p_group
 $$;
 
+-- The oldest of them, at most so many from each partition: for whoever must not read a whole backlog.
+create or replace function log.unread_first(p_group text, p_limit int)
+returns table (type text, event text)
+language sql stable security definer set search_path = log, pg_catalog
+as $$
+  select r.type, r.event
+  from log.checkpoint k
+  cross join lateral (
+    select r.type, r.event
+    from log.record r
+    where r.topic = k.topic and r.partition = k.partition and r."offset" >= k.next_offset
+    order by r."offset"
+    limit p_limit
+  ) r
+  where k.grp = p_group
+$$;
+
 -- Timers. A generation is never given out twice, so a firing that was overtaken by a cancel or a new schedule is told
 -- apart for ever.
 create or replace function log.schedule(p_timers json)
