@@ -1,234 +1,183 @@
 import type { Clock } from '#kernel/clock'
 import type { Random } from '#kernel/random'
-import { type Books, openBooks } from './books.ts'
-import type { CaptureMethod, Charge, Dispute, Intent, Metadata, Payout, ProducedEvent, Refund } from './objects.ts'
+import { type Books, openBooks, type Posting } from './books.ts'
+import {
+  closeDispute,
+  closeInquiry,
+  type DisputeInput,
+  escalateDispute,
+  openDispute,
+  respondToDispute,
+} from './disputes.ts'
+import { createFolders, type Folder } from './folders.ts'
+import {
+  cancelIntent,
+  captureIntent,
+  completeChallenge,
+  createIntent,
+  failChallenge,
+  type IntentInput,
+} from './intents.ts'
+import {
+  type BalanceTransaction,
+  BankRefusal,
+  type Charge,
+  type Dispute,
+  type Done,
+  type Intent,
+  type Metadata,
+  type Payout,
+  type Refund,
+} from './objects.ts'
+import { failRefund, makeRefund } from './refunds.ts'
+import { openSettlement, type Settlement } from './settlement.ts'
 
-export type IntentInput = {
-  amount: number
-  currency: string
-  captureMethod: CaptureMethod
-  confirm: boolean
-  paymentMethod: string | null
-  metadata: Metadata
-  /** Set to have the bank say no, and why. */
-  declineCode?: string
+export type { DisputeInput } from './disputes.ts'
+export type { IntentInput } from './intents.ts'
+export { BankRefusal, type Done } from './objects.ts'
+
+/** How much is remembered, so that a gateway that runs for weeks or takes a bench's load does not fill the memory. */
+export type Limits = {
+  /** Payments, the most recently used ones, with their refunds and disputes. */
+  readonly payments: number
+  /** Lines of settlement files; what is over becomes one line, `carried_forward`. */
+  readonly settlementLines: number
 }
 
-/** What an operation made of its object, and the events that tell it, in the order they happened. */
-export type Done<Thing> = { readonly object: Thing; readonly events: ProducedEvent[] }
-
-/** The operation is not possible as things are: nothing was done. */
-export class BankRefusal extends Error {
-  override name = 'BankRefusal'
-  readonly code: string
-
-  constructor(code: string) {
-    super(`the simulated gateway refuses: ${code}`)
-    this.code = code
-  }
-}
+const limitsDefault: Limits = { payments: 50_000, settlementLines: 100_000 }
 
 /** The money side of the simulated gateway: objects, states, events. No network, no waiting. */
 export type Bank = {
+  /** See `Books.under`. */
+  readonly under: Books['under']
   createIntent(input: IntentInput): Done<Intent>
+  completeChallenge(intent: string): Done<Intent>
+  failChallenge(intent: string): Done<Intent>
   captureIntent(id: string, amount?: number): Done<Intent>
   cancelIntent(id: string): Done<Intent>
-  refund(charge: string, amount?: number): Done<Refund>
-  dispute(charge: string, amount?: number): Done<Dispute>
+  refund(charge: string, amount?: number, metadata?: Metadata): Done<Refund>
+  failRefund(refund: string, reason?: string): Done<Refund>
+  dispute(charge: string, input?: number | DisputeInput): Done<Dispute>
+  escalateDispute(id: string): Done<Dispute>
+  respondToDispute(id: string): Done<Dispute>
   closeDispute(id: string, outcome: 'won' | 'lost'): Done<Dispute>
+  closeInquiry(id: string): Done<Dispute>
+  /** What becomes of a dispute that is due now and was not responded to; undefined where it was, or is not known any more. */
+  expireDispute(id: string): Done<Dispute> | undefined
   /** Sends everything of a currency to the bank account; undefined where there is nothing to send. */
   payout(currency: string): Done<Payout> | undefined
   intent(id: string): Intent | undefined
   intentsOf(reference: string): Intent[]
+  /** Everything under a reference: intents with their charges, refunds, disputes. */
+  objectsOf(reference: string): (Intent | Refund | Dispute)[]
   charge(id: string): Charge | undefined
+  /** Everything of the payment that has this object, or this reference. */
+  folder(of: string): Folder | undefined
+  readonly settlement: Omit<Settlement, 'add' | 'settle'>
 }
 
-export function createBank(options: { clock: Clock; random: Random; feeBasisPoints: number }): Bank {
-  const intents = new Map<string, Intent>()
-  const byReference = new Map<string, Intent[]>()
-  const charges = new Map<string, { charge: Charge; intent: Intent }>()
-  const disputes = new Map<string, Dispute>()
-  const books = openBooks(options)
+/** What operations on objects need: names, events, and a balance in which money moves. */
+export type Bookkeeping = Books & {
+  move(posting: Posting, of: Intent): BalanceTransaction
+  /** Where the payer of an intent proves who they are. */
+  challengeUrl(intent: string): string
+}
 
-  const need = <Thing>(found: Thing | undefined, code: string): Thing => {
-    if (found === undefined) throw new BankRefusal(code)
-    return found
+type BankOptions = {
+  readonly clock: Clock
+  readonly random: Random
+  readonly feeBasisPoints: number
+  readonly limits?: Partial<Limits> | undefined
+  readonly challengeUrl?: Bookkeeping['challengeUrl']
+}
+
+export function createBank(options: BankOptions): Bank {
+  const limits = { ...limitsDefault, ...options.limits }
+  const folders = createFolders(options.clock, limits.payments)
+  const settlement = openSettlement(limits.settlementLines)
+  const opened = openBooks(options)
+  const books: Bookkeeping = {
+    ...opened,
+    challengeUrl: options.challengeUrl ?? ((intent) => `/3ds/${intent}`),
+    move(posting, { metadata }) {
+      const transaction = opened.transaction(posting)
+      settlement.add({ transaction, payment: metadata.millrace_payment ?? '' })
+      return transaction
+    },
   }
 
+  const folderWith = (id: string, isMeant: (folder: Folder) => boolean): Folder | undefined => {
+    const folder = folders.of(id)
+    return folder !== undefined && isMeant(folder) ? folder : undefined
+  }
+  const onFolder = <Thing>(id: string, work: (folder: Folder) => Done<Thing>): Done<Thing> => {
+    const folder = known(folders.of(id))
+    const done = work(folder)
+    folders.file(folder)
+    return done
+  }
+  const onIntent = (id: string, work: (intent: Intent) => Done<Intent>): Done<Intent> =>
+    onFolder(id, ({ intent }) => work(known(intent.id === id ? intent : undefined)))
+  const onCharge = <Thing>(id: string, work: (folder: Folder) => Done<Thing>): Done<Thing> =>
+    onFolder(id, (folder) => work(known(folder.intent.latest_charge?.id === id ? folder : undefined)))
+  const onRefund = (id: string, work: (refund: Refund, folder: Folder) => Done<Refund>): Done<Refund> =>
+    onFolder(id, (folder) => work(known(folder.refunds.find((refund) => refund.id === id)), folder))
+  const onDispute = (id: string, work: (dispute: Dispute, folder: Folder) => Done<Dispute>): Done<Dispute> =>
+    onFolder(id, (folder) => work(known(folder.disputes.find((dispute) => dispute.id === id)), folder))
+
   return {
+    under: books.under,
     createIntent(input) {
-      const intent = newIntent(input, books)
-      intents.set(intent.id, intent)
-      const reference = input.metadata.millrace_payment
-      if (reference !== undefined) byReference.set(reference, [...(byReference.get(reference) ?? []), intent])
-      const events = [books.event('payment_intent.created', intent)]
-      if (input.confirm) events.push(...confirm(intent, input.declineCode, books))
-      if (intent.latest_charge !== null) charges.set(intent.latest_charge.id, { charge: intent.latest_charge, intent })
-      return { object: intent, events }
-    },
-    captureIntent: (id, amount) => capture(need(intents.get(id), 'resource_missing'), amount, books),
-    cancelIntent: (id) => cancel(need(intents.get(id), 'resource_missing'), books),
-    refund: (id, amount) => refund(need(charges.get(id), 'resource_missing').charge, amount, books),
-    dispute(id, amount) {
-      const done = openDispute(need(charges.get(id), 'resource_missing').charge, amount, books)
-      disputes.set(done.object.id, done.object)
+      const done = createIntent(input, books)
+      folders.file({ intent: done.object, refunds: [], disputes: [] })
       return done
     },
-    closeDispute: (id, outcome) => closeDispute(need(disputes.get(id), 'resource_missing'), outcome, books),
-    payout: (currency) => payout(currency, books),
-    intent: (id) => intents.get(id),
-    intentsOf: (reference) => byReference.get(reference) ?? [],
-    charge: (id) => charges.get(id)?.charge,
+    completeChallenge: (id) => onIntent(id, (intent) => completeChallenge(intent, books)),
+    failChallenge: (id) => onIntent(id, (intent) => failChallenge(intent, books)),
+    captureIntent: (id, amount) => onIntent(id, (intent) => captureIntent(intent, amount, books)),
+    cancelIntent: (id) => onIntent(id, (intent) => cancelIntent(intent, books)),
+    refund: (id, amount, metadata = {}) => onCharge(id, (folder) => makeRefund(folder, { amount, metadata }, books)),
+    failRefund: (id, reason = 'expired_or_canceled_card') =>
+      onRefund(id, (refund, folder) => failRefund(folder, refund, reason, books)),
+    dispute(id, input = {}) {
+      const about = typeof input === 'number' ? { amount: input } : input
+      return onCharge(id, (folder) => openDispute(folder, about, books))
+    },
+    escalateDispute: (id) => onDispute(id, (dispute, folder) => escalateDispute(folder, dispute, books)),
+    respondToDispute: (id) => onDispute(id, (dispute) => respondToDispute(dispute, books)),
+    closeDispute: (id, outcome) => onDispute(id, (dispute, folder) => closeDispute(folder, dispute, outcome, books)),
+    closeInquiry: (id) => onDispute(id, (dispute) => closeInquiry(dispute, books)),
+    expireDispute(id) {
+      const folder = folders.of(id)
+      const dispute = folder?.disputes.find((candidate) => candidate.id === id)
+      if (folder === undefined || dispute === undefined) return undefined
+      if (dispute.status === 'needs_response') return closeDispute(folder, dispute, 'lost', books)
+      return dispute.status === 'warning_needs_response' ? closeInquiry(dispute, books) : undefined
+    },
+    payout: (currency) => payout(currency, books, settlement),
+    intent: (id) => folderWith(id, ({ intent }) => intent.id === id)?.intent,
+    intentsOf: (reference) => folders.under(reference).map(({ intent }) => intent),
+    objectsOf: (reference) =>
+      folders.under(reference).flatMap(({ intent, refunds, disputes }) => [intent, ...refunds, ...disputes]),
+    charge: (id) => folderWith(id, ({ intent }) => intent.latest_charge?.id === id)?.intent.latest_charge ?? undefined,
+    folder: (of) => folders.of(of) ?? folders.under(of).at(-1),
+    settlement,
   }
 }
 
-function newIntent(input: IntentInput, books: Books): Intent {
-  return {
-    ...books.about('pi', input.amount, input.currency),
-    object: 'payment_intent',
-    amount_received: 0,
-    amount_capturable: 0,
-    capture_method: input.captureMethod,
-    last_payment_error: null,
-    latest_charge: null,
-    metadata: input.metadata,
-    payment_method: input.paymentMethod,
-    status: 'requires_confirmation',
-  }
+function known<Thing>(found: Thing | undefined): Thing {
+  if (found === undefined) throw new BankRefusal('resource_missing', { message: 'The gateway has no such object.' })
+  return found
 }
 
-function confirm(intent: Intent, declineCode: string | undefined, books: Books): ProducedEvent[] {
-  const charge: Charge = {
-    ...books.about('ch', intent.amount, intent.currency),
-    object: 'charge',
-    amount_captured: 0,
-    amount_refunded: 0,
-    balance_transaction: null,
-    captured: false,
-    failure_code: null,
-    metadata: intent.metadata,
-    paid: declineCode === undefined,
-    payment_intent: intent.id,
-    refunded: false,
-    status: declineCode === undefined ? 'succeeded' : 'failed',
-  }
-  intent.latest_charge = charge
-  if (declineCode !== undefined) return decline(intent, charge, declineCode, books)
-  if (intent.capture_method === 'manual') {
-    intent.status = 'requires_capture'
-    intent.amount_capturable = intent.amount
-    const told = books.event('charge.succeeded', charge)
-    return [told, books.event('payment_intent.amount_capturable_updated', intent)]
-  }
-  take(intent, charge, intent.amount, books)
-  return [books.event('charge.succeeded', charge), books.event('payment_intent.succeeded', intent)]
-}
-
-function decline(intent: Intent, charge: Charge, declineCode: string, books: Books): ProducedEvent[] {
-  // As Stripe does: one code that a card was declined, the bank's own reason beside it.
-  charge.failure_code = 'card_declined'
-  intent.status = 'requires_payment_method'
-  intent.last_payment_error = {
-    type: 'card_error',
-    code: 'card_declined',
-    decline_code: declineCode,
-    charge: charge.id,
-  }
-  return [books.event('charge.failed', charge), books.event('payment_intent.payment_failed', intent)]
-}
-
-function take(intent: Intent, charge: Charge, amount: number, books: Books): void {
-  charge.captured = true
-  charge.amount_captured = amount
-  // A partial capture releases the rest, which Stripe counts among the refunded.
-  charge.amount_refunded = charge.amount - amount
-  charge.balance_transaction = books.move(amount, books.feeOf(amount, charge.currency), charge.currency)
-  intent.amount_capturable = 0
-  intent.amount_received = amount
-  intent.status = 'succeeded'
-}
-
-function capture(intent: Intent, amount: number | undefined, books: Books): Done<Intent> {
-  const charge = intent.latest_charge
-  const taken = amount ?? intent.amount_capturable
-  if (intent.status !== 'requires_capture' || charge === null) throw new BankRefusal('payment_intent_unexpected_state')
-  if (taken < 1 || taken > intent.amount_capturable) throw new BankRefusal('amount_too_large')
-  take(intent, charge, taken, books)
-  const events = [books.event('charge.captured', charge), books.event('payment_intent.succeeded', intent)]
-  return { object: intent, events }
-}
-
-function cancel(intent: Intent, books: Books): Done<Intent> {
-  if (intent.status === 'succeeded' || intent.status === 'canceled') {
-    throw new BankRefusal('payment_intent_unexpected_state')
-  }
-  const charge = intent.status === 'requires_capture' ? intent.latest_charge : null
-  intent.status = 'canceled'
-  intent.amount_capturable = 0
-  const events = [books.event('payment_intent.canceled', intent)]
-  if (charge !== null) {
-    charge.refunded = true
-    charge.amount_refunded = charge.amount
-    events.push(books.event('charge.refunded', charge))
-  }
-  return { object: intent, events }
-}
-
-function refund(charge: Charge, amount: number | undefined, books: Books): Done<Refund> {
-  const left = charge.captured ? charge.amount - charge.amount_refunded : 0
-  const given = amount ?? left
-  if (left === 0) throw new BankRefusal('charge_already_refunded')
-  if (given < 1 || given > left) throw new BankRefusal('amount_too_large')
-  charge.amount_refunded += given
-  charge.refunded = charge.amount_refunded === charge.amount
-  const object: Refund = {
-    ...books.about('re', given, charge.currency),
-    object: 'refund',
-    balance_transaction: books.move(-given, 0, charge.currency),
-    charge: charge.id,
-    payment_intent: charge.payment_intent,
-    status: 'succeeded',
-  }
-  return { object, events: [books.event('refund.created', object), books.event('charge.refunded', charge)] }
-}
-
-/** What was refunded is not in dispute any more. */
-function openDispute(charge: Charge, amount: number | undefined, books: Books): Done<Dispute> {
-  const disputable = charge.captured ? charge.amount - charge.amount_refunded : 0
-  const disputed = amount ?? disputable
-  if (disputed < 1 || disputed > disputable) throw new BankRefusal('charge_not_disputable')
-  const object: Dispute = {
-    ...books.about('du', disputed, charge.currency),
-    object: 'dispute',
-    balance_transactions: [],
-    charge: charge.id,
-    is_charge_refundable: false,
-    payment_intent: charge.payment_intent,
-    reason: 'fraudulent',
-    status: 'needs_response',
-  }
-  const created = books.event('charge.dispute.created', object)
-  object.balance_transactions.push(books.move(-disputed, books.disputeFeeOf(charge.currency), charge.currency))
-  return { object, events: [created, books.event('charge.dispute.funds_withdrawn', object)] }
-}
-
-function closeDispute(dispute: Dispute, outcome: 'won' | 'lost', books: Books): Done<Dispute> {
-  if (dispute.status !== 'needs_response') throw new BankRefusal('dispute_already_closed')
-  dispute.status = outcome
-  const events = [books.event('charge.dispute.closed', dispute)]
-  if (outcome === 'won') {
-    dispute.balance_transactions.push(books.move(dispute.amount, 0, dispute.currency))
-    events.push(books.event('charge.dispute.funds_reinstated', dispute))
-  }
-  return { object: dispute, events }
-}
-
-function payout(currency: string, books: Books): Done<Payout> | undefined {
-  const amount = books.balance(currency)
+/** At once: what a real payout takes two days for. */
+function payout(currency: string, books: Books, settlement: Settlement): Done<Payout> | undefined {
+  const amount = settlement.balance(currency)
   if (amount <= 0) return undefined
-  books.move(-amount, 0, currency)
-  const object: Payout = { ...books.about('po', amount, currency), object: 'payout', status: 'pending' }
+  const about = books.about('po', amount, currency)
+  const object: Payout = { ...about, object: 'payout', arrival_date: about.created, status: 'pending' }
   const events = [books.event('payout.created', object)]
   object.status = 'paid'
+  settlement.settle(object)
   return { object, events: [...events, books.event('payout.paid', object)] }
 }

@@ -157,3 +157,58 @@ for (const [status, body, outcome] of [
     assert.deepEqual(await client.find(paymentId), outcome)
   })
 }
+
+test('a held payment is captured in part, once, under its operation', async (t) => {
+  const { gateway, client, authorize } = await openGateway(t)
+  await authorize({ captureMode: 'manual' })
+  const objectId = gateway.intentsOf(paymentId)[0]?.id ?? ''
+  const capture = { paymentId, operationId: 'op_2', objectId, amountMinor: 1000, currency: 'EUR', timeoutMs: 5000 }
+  const outcome = await client.capture(capture)
+  assert.deepEqual(kindsOf(outcome), ['intent succeeded', 'charge captured', 'fee 29'])
+  assert.deepEqual(await client.capture(capture), outcome)
+  assert.deepEqual(await client.capture({ ...capture, operationId: 'op_3' }), {
+    outcome: 'refused',
+    code: 'payment_intent_unexpected_state',
+  })
+})
+
+test('a held payment is canceled', async (t) => {
+  const { gateway, client, authorize } = await openGateway(t)
+  await authorize({ captureMode: 'manual' })
+  const objectId = gateway.intentsOf(paymentId)[0]?.id ?? ''
+  const outcome = await client.cancel({ paymentId, operationId: 'op_2', objectId, timeoutMs: 5000 })
+  assert.deepEqual(kindsOf(outcome), ['intent canceled', 'charge voided'])
+})
+
+test('a refund is made once for its operation, and asking finds it with the operation that made it', async (t) => {
+  const { gateway, client, authorize } = await openGateway(t)
+  await authorize()
+  const objectId = gateway.intentsOf(paymentId)[0]?.latest_charge?.id ?? ''
+  const operationId = `op_${'b'.repeat(26)}`
+  const refund = { paymentId, operationId, objectId, amountMinor: 500, currency: 'EUR', timeoutMs: 5000 }
+  assert.deepEqual(kindsOf(await client.refund(refund)), ['refund succeeded'])
+  assert.deepEqual(await client.refund(refund), await client.refund(refund))
+  const found = await client.find(paymentId)
+  assert.deepEqual(kindsOf(found), ['intent succeeded', 'charge captured', 'fee 44', 'refund succeeded'])
+  const [known] = found.outcome === 'answered' ? found.reports.filter(({ kind }) => kind === 'refund') : []
+  assert.ok(known !== undefined && 'operation' in known)
+  assert.equal(known.operation, operationId)
+})
+
+test('asking finds disputes too', async (t) => {
+  const { gateway, client, authorize } = await openGateway(t)
+  await authorize()
+  gateway.dispute(gateway.intentsOf(paymentId)[0]?.latest_charge?.id ?? '', 700)
+  assert.deepEqual(kindsOf(await client.find(paymentId)), [
+    'intent succeeded',
+    'charge captured',
+    'fee 44',
+    'dispute needs_response',
+    'fee 1500',
+  ])
+})
+
+test('too many requests at once are asked again later', async () => {
+  const client = clientOver(() => Promise.resolve({ status: 429, headers: { 'retry-after': '2' }, body: '' }))
+  assert.deepEqual(await client.find(paymentId), { outcome: 'unreachable', retryAfterMs: 2000 })
+})

@@ -1,8 +1,9 @@
-import { parseCurrency } from '#kernel/currency'
+import { type Answer, json, problem, type WrittenAnswer } from './answer.ts'
 import { type Bank, BankRefusal, type Done } from './bank.ts'
-import { type Behaviour, behaviourOf } from './behaviour.ts'
-import type { Answer } from './idempotency.ts'
-import type { CaptureMethod, Intent, Metadata, ProducedEvent } from './objects.ts'
+import { approve, type Behaviour, type CallName } from './behaviour.ts'
+import { type Decide, decideByMagic } from './fates.ts'
+import { amountOf, captureMethodOf, currencyOf, metadataOf, refusal, textOf } from './fields.ts'
+import type { Intent, ProducedEvent, Refund } from './objects.ts'
 
 export type ApiRequest = {
   readonly method: string
@@ -10,130 +11,196 @@ export type ApiRequest = {
   readonly query: URLSearchParams
   /** The parsed body of a POST. */
   readonly body: Readonly<Record<string, unknown>>
+  /** What makes the request this one; see `Books.under`. */
+  readonly origin?: string
 }
 
 /** What the API answers, what it produced, and how the gateway shall behave about it. */
 export type ApiResult = {
+  /** What the gateway did, in an answer: what its key keeps, and whoever asks again gets. */
   readonly answer: Answer
+  /** What whoever asked first gets, after `behaviour.waitMs`. */
+  readonly first: Answer
+  /** False where the request was turned away: asked again, it is decided anew. */
+  readonly isKept: boolean
   readonly events: readonly ProducedEvent[]
   readonly behaviour: Behaviour
+  /** The intent or refund that was made or changed. */
+  readonly object?: string
 }
 
 /** The API of the simulated gateway, without the network: the same request on the same bank, the same result. */
-export function handleApi(request: ApiRequest, bank: Bank): ApiResult {
+export function handleApi(request: ApiRequest, bank: Bank, decide: Decide = decideByMagic): ApiResult {
   try {
-    return route(request, bank)
+    return bank.under(request.origin, () => route(request, bank, decide))
   } catch (error) {
-    if (!(error instanceof BankRefusal)) throw error
-    return refused(error.code === 'resource_missing' ? 404 : 400, error.code)
+    if (error instanceof BankRefusal) return plain(refused(error))
+    throw error
   }
 }
 
-function route(request: ApiRequest, bank: Bank): ApiResult {
-  const { method, path, body } = request
-  const [, resource, id, verb] = /^\/v1\/([a-z_]+)(?:\/([^/]+))?(?:\/([a-z]+))?$/.exec(path) ?? []
-  const what = `${method} ${resource}${id === undefined ? '' : '/:id'}${verb === undefined ? '' : `/${verb}`}`
+export function refused({ code, message, param }: BankRefusal): WrittenAnswer {
+  const about = param === undefined ? { message } : { message, param }
+  return problem(code === 'resource_missing' ? 404 : 400, code, about)
+}
+
+function route(request: ApiRequest, bank: Bank, decide: Decide): ApiResult {
+  const [, resource = '', id = '', verb] = /^\/v1\/([a-z_]+)(?:\/([^/]+))?(?:\/([a-z]+))?$/.exec(request.path) ?? []
+  const what = `${request.method} ${resource}${id === '' ? '' : '/:id'}${verb === undefined ? '' : `/${verb}`}`
   switch (what) {
     case 'POST payment_intents':
-      return createIntent(body, bank)
-    case 'GET payment_intents':
-      return plain({ object: 'list', data: bank.intentsOf(request.query.get('reference') ?? ''), has_more: false })
-    case 'GET payment_intents/:id':
-      return showIntent(bank.intent(id ?? ''))
+      return authorize(request, bank, decide)
     case 'POST payment_intents/:id/capture':
-      return done(bank.captureIntent(id ?? '', amountOf(body.amount_to_capture)))
+      return capture(id, request, bank, decide)
     case 'POST payment_intents/:id/cancel':
-      return done(bank.cancelIntent(id ?? ''))
+      return cancel(id, request, bank, decide)
     case 'POST refunds':
-      return done(bank.refund(textOf(body.charge, 'charge_missing'), amountOf(body.amount)))
+      return refund(request, bank, decide)
     default:
-      return refused(404, 'url_unknown')
+      return plain(request.method === 'GET' ? look(what, id, request.query, bank) : unknownUrl)
   }
 }
 
-function createIntent(body: ApiRequest['body'], bank: Bank): ApiResult {
-  const method = body.payment_method
-  const paymentMethod = typeof method === 'string' ? method : null
-  const behaviour = behaviourOf(paymentMethod)
-  if (behaviour.kind === 'error_500') return { ...refused(500, 'api_error'), behaviour }
-  if (behaviour.kind === 'timeout_before_charge') return { answer: 'never', events: [], behaviour }
-  const { object, events } = bank.createIntent({
-    amount: amountOf(body.amount) ?? refuse('parameter_missing_amount'),
+const unknownUrl = problem(404, 'url_unknown', { message: 'There is nothing here: see docs/simulator.md.' })
+
+function look(what: string, id: string, query: URLSearchParams, bank: Bank): WrittenAnswer {
+  const { settlement } = bank
+  switch (what) {
+    case 'GET payment_intents':
+      return list(bank.intentsOf(query.get('reference') ?? ''))
+    case 'GET objects':
+      return list(bank.objectsOf(query.get('reference') ?? ''))
+    case 'GET payment_intents/:id':
+      return shown(bank.intent(id))
+    case 'GET charges/:id':
+      return shown(bank.charge(id))
+    case 'GET refunds/:id':
+      return shown(bank.folder(id)?.refunds.find((one) => one.id === id))
+    case 'GET disputes/:id':
+      return shown(bank.folder(id)?.disputes.find((one) => one.id === id))
+    case 'GET balance':
+      return shown({ object: 'balance', available: balances(bank) })
+    case 'GET payouts':
+      return list(settlement.payouts())
+    case 'GET payouts/:id':
+      return shown(settlement.payout(id))
+    case 'GET balance_transactions':
+      return list(settlement.transactionsOf(query.get('payout') ?? ''))
+    case 'GET settlements/:id':
+      return file(settlement.fileOf(id.replace(/\.csv$/, '')))
+    default:
+      return unknownUrl
+  }
+}
+
+function authorize({ body, origin }: ApiRequest, bank: Bank, decide: Decide): ApiResult {
+  const paymentMethod = typeof body.payment_method === 'string' ? body.payment_method : null
+  const amount = amountOf(body.amount, 'amount')
+  if (amount === undefined) throw refusal('parameter_missing_amount', 'amount', 'must be a positive whole number')
+  const input = {
+    amount,
     currency: currencyOf(body.currency),
     captureMethod: captureMethodOf(body.capture_method),
     confirm: body.confirm === true,
     paymentMethod,
     metadata: metadataOf(body.metadata),
-    ...(behaviour.kind === 'decline' ? { declineCode: behaviour.code } : {}),
+  }
+  const { currency } = input
+  const behaviour = decide({ call: 'authorize', amount, currency, paymentMethod, origin })
+  return carryOut(behaviour, () => {
+    const { bank: fate } = behaviour
+    const declineCode = typeof fate === 'object' ? { declineCode: fate.declines } : {}
+    return bank.createIntent({ ...input, ...declineCode, isChallenged: fate === 'challenge' })
   })
-  return { answer: answerOf(object), events, behaviour }
+}
+
+function capture(id: string, request: ApiRequest, bank: Bank, decide: Decide): ApiResult {
+  const amount = amountOf(request.body.amount_to_capture, 'amount_to_capture')
+  return later('capture', id, amount, request, bank, decide, () => bank.captureIntent(id, amount))
+}
+
+function cancel(id: string, request: ApiRequest, bank: Bank, decide: Decide): ApiResult {
+  return later('cancel', id, undefined, request, bank, decide, () => bank.cancelIntent(id))
+}
+
+function refund(request: ApiRequest, bank: Bank, decide: Decide): ApiResult {
+  const { body } = request
+  const charge = textOf(body.charge, 'charge', 'charge_missing')
+  const amount = amountOf(body.amount, 'amount')
+  const metadata = metadataOf(body.metadata)
+  return later('refund', charge, amount, request, bank, decide, () => bank.refund(charge, amount, metadata))
+}
+
+/** What is done with a payment that is there. A decline then is a refusal: nothing becomes of it. */
+function later(
+  call: CallName,
+  id: string,
+  amount: number | undefined,
+  { origin }: ApiRequest,
+  bank: Bank,
+  decide: Decide,
+  work: () => Done<Intent | Refund>,
+): ApiResult {
+  const intent = bank.folder(id)?.intent
+  if (intent === undefined) return carryOut(approve, work)
+  const { currency, payment_method: paymentMethod } = intent
+  const behaviour = decide({ call, amount: amount ?? intent.amount, currency, paymentMethod, origin })
+  if (typeof behaviour.bank === 'object') throw new BankRefusal(behaviour.bank.declines)
+  return carryOut(behaviour, work)
+}
+
+function carryOut(behaviour: Behaviour, work: () => Done<Intent | Refund>): ApiResult {
+  if (behaviour.bank === 'nothing') return nothingDone(behaviour)
+  const { object, events } = work()
+  const answer = answerOf(object)
+  return { answer, first: firstOf(answer, behaviour), isKept: true, events, behaviour, object: object.id }
+}
+
+function nothingDone(behaviour: Behaviour): ApiResult {
+  const answer = firstOf('never', behaviour)
+  return { answer, first: answer, isKept: behaviour.answer !== 'rate_limited', events: [], behaviour }
+}
+
+const serverError = problem(500, 'api_error', { message: 'Something went wrong at the gateway.' })
+const tooMany = { ...problem(429, 'rate_limit', { message: 'Too many requests.' }), retryAfterSeconds: 1 }
+
+function firstOf(answer: Answer, behaviour: Behaviour): Answer {
+  switch (behaviour.answer) {
+    case 'lost':
+      return 'never'
+    case 'error_500':
+      return serverError
+    case 'rate_limited':
+      return tooMany
+    default:
+      return answer
+  }
 }
 
 /** A declined card is an error with the intent inside it, as at Stripe. */
-function answerOf(intent: Intent): Answer {
-  if (intent.last_payment_error === null) return { status: 200, body: snapshot(intent) }
-  const error = { ...intent.last_payment_error, message: 'Your card was declined.', payment_intent: snapshot(intent) }
-  return { status: 402, body: { error } }
+function answerOf(object: Intent | Refund): WrittenAnswer {
+  if (object.object === 'refund' || object.last_payment_error === null) return json(200, object)
+  const error = { ...object.last_payment_error, message: 'Your card was declined.', payment_intent: object }
+  return json(402, { error })
 }
 
-function showIntent(intent: Intent | undefined): ApiResult {
-  return intent === undefined ? refused(404, 'resource_missing') : plain(intent)
+function plain(answer: WrittenAnswer): ApiResult {
+  return { answer, first: answer, isKept: true, events: [], behaviour: approve }
 }
 
-const approve: Behaviour = { kind: 'approve' }
-
-function done<Thing>({ object, events }: Done<Thing>): ApiResult {
-  return { ...plain(object), events }
+function list(data: readonly object[] | undefined): WrittenAnswer {
+  return data === undefined ? shown(undefined) : json(200, { object: 'list', data, has_more: false })
 }
 
-function plain(object: unknown): ApiResult {
-  return { answer: { status: 200, body: snapshot(object) }, events: [], behaviour: approve }
+function shown(object: object | undefined): WrittenAnswer {
+  if (object !== undefined) return json(200, object)
+  return problem(404, 'resource_missing', { message: 'The gateway has no such object.' })
 }
 
-function refused(status: number, code: string): ApiResult {
-  return { answer: problem(status, code), events: [], behaviour: approve }
+function file(text: string | undefined): WrittenAnswer {
+  return text === undefined ? shown(undefined) : { status: 200, body: text, type: 'text/csv; charset=utf-8' }
 }
 
-export function problem(status: number, code: string): Answer {
-  const type = status >= 500 ? 'api_error' : 'invalid_request_error'
-  return { status, body: { error: { type, code, message: code } } }
-}
-
-/** An answer kept for its idempotency key must not change with the object. */
-function snapshot<Thing>(object: Thing): Thing {
-  return structuredClone(object)
-}
-
-function refuse(code: string): never {
-  throw new BankRefusal(code)
-}
-
-function amountOf(value: unknown): number | undefined {
-  if (value === undefined) return undefined
-  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0
-    ? value
-    : refuse('parameter_invalid_integer')
-}
-
-function currencyOf(value: unknown): string {
-  const code = textOf(value, 'parameter_missing_currency').toLowerCase()
-  return parseCurrency(code.toUpperCase()) === undefined ? refuse('invalid_currency') : code
-}
-
-function captureMethodOf(value: unknown): CaptureMethod {
-  if (value === undefined || value === 'automatic') return 'automatic'
-  return value === 'manual' ? 'manual' : refuse('parameter_invalid_capture_method')
-}
-
-function textOf(value: unknown, code: string): string {
-  return typeof value === 'string' ? value : refuse(code)
-}
-
-const metadataKeysMax = 50
-
-function metadataOf(value: unknown): Metadata {
-  if (value === undefined) return {}
-  if (typeof value !== 'object' || value === null) return refuse('parameter_invalid_metadata')
-  const entries = Object.entries(value).slice(0, metadataKeysMax)
-  return Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
+function balances({ settlement }: Bank): { currency: string; amount: number }[] {
+  return settlement.currencies().map((currency) => ({ currency, amount: settlement.balance(currency) }))
 }

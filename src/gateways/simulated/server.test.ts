@@ -2,15 +2,14 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { mapStripeEvent, objectAt, textAt, verifySignature } from '#gateways/stripe'
+import { nowhere, openSimulatedGateway, webhookSecret } from '#harness/simulated-gateway'
 import { type Clock, systemClock } from '#kernel/clock'
-import { type HttpFetch, systemFetch } from '#kernel/fetch'
-import { seededRandom } from '#kernel/random'
+import type { HttpFetch } from '#kernel/fetch'
 import { BankRefusal } from './bank.ts'
 import { listen } from './listen.ts'
-import { type SimulatedGatewayOptions, startSimulatedGateway } from './server.ts'
+import type { SimulatedGatewayOptions } from './server.ts'
 
 const digest = (id: string): string => createHash('sha256').update(id).digest('hex').slice(0, 26)
-const webhookSecret = 'whsec_one'
 
 type Received = { readonly id: string; readonly type: string; readonly signature: string }
 
@@ -33,29 +32,8 @@ async function openReceiver(t: TestContext, statusOf: (seen: number) => number =
   return { url: receiver.url, received }
 }
 
-async function openGateway(t: TestContext, options: Partial<SimulatedGatewayOptions> & { webhookUrl: string }) {
-  const gateway = await startSimulatedGateway({
-    clock: systemClock,
-    random: seededRandom(1),
-    webhookSecret,
-    ...options,
-  })
-  const { fetch, close } = systemFetch(systemClock)
-  t.after(async () => {
-    await close()
-    await gateway.stop()
-  })
-  return { gateway, call: callerOf(gateway.url, fetch) }
-}
-
-const callerOf = (url: string, fetch: HttpFetch) => {
-  return async (method: string, path: string, body?: object, key?: string) => {
-    const headers = { 'content-type': 'application/json', ...(key === undefined ? {} : { 'idempotency-key': key }) }
-    const sent = body === undefined ? {} : { body: JSON.stringify(body) }
-    const answer = await fetch({ method, url: `${url}${path}`, headers, timeoutMs: 5000, ...sent })
-    return { status: answer.status, body: JSON.parse(answer.body) }
-  }
-}
+const openGateway = (t: TestContext, options: Partial<SimulatedGatewayOptions>) =>
+  openSimulatedGateway(t, { deliver: 'send', ...options })
 
 /** Waits cost nothing, and are remembered. */
 function hurriedClock(): { clock: Clock; waits: number[] } {
@@ -72,7 +50,6 @@ function hurriedClock(): { clock: Clock; waits: number[] } {
   return { clock, waits }
 }
 
-const nowhere = 'http://127.0.0.1:1/'
 const payment = { amount: 1500, currency: 'eur', confirm: true, payment_method: 'pm_sim_approve' }
 
 test('an approved payment sends its signed lineage of events', async (t) => {
@@ -167,7 +144,7 @@ test('the same seed makes the same events, ids and all', async (t) => {
 
 test('a key gives the same answer for a day, also after the payment went on', async (t) => {
   let nowMs = 1_760_000_000_000
-  const clock: Clock = { ...systemClock, now: () => nowMs }
+  const clock: Clock = { ...systemClock, now: () => nowMs, monotonicMs: () => nowMs }
   const { call } = await openGateway(t, { webhookUrl: nowhere, deliver: 'hold', clock })
   const manual = { ...payment, capture_method: 'manual' }
   const first = await call('POST', '/v1/payment_intents', manual, 'key')
@@ -292,4 +269,69 @@ test('stopping lets go of what hangs and of what waits to be sent again', async 
   await gateway.stop()
   await ended
   await gateway.stop()
+})
+
+test('a port that is taken is an error, and nothing stays behind', async (t) => {
+  const { gateway } = await openGateway(t, { webhookUrl: nowhere })
+  const port = Number(new URL(gateway.url).port)
+  await assert.rejects(openGateway(t, { webhookUrl: nowhere, port }), /EADDRINUSE/)
+})
+
+for (const [path, body, code] of [
+  ['/control/explode', {}, 'parameter_invalid'],
+  ['/control/refund', { payment: 'pay_none' }, 'resource_missing'],
+  ['/control/refund', { amount: '1' }, 'parameter_invalid'],
+  ['/control/refund', { colour: 'red' }, 'parameter_invalid'],
+  ['/control/advance', { seconds: -1 }, 'parameter_invalid'],
+  ['/control/advance', {}, 'parameter_invalid'],
+  ['/control/payments', { currency: 'eur' }, 'parameter_missing_amount'],
+] as const) {
+  test(`${path} refuses ${JSON.stringify(body)}`, async (t) => {
+    const { call } = await openGateway(t, { webhookUrl: nowhere, deliver: 'hold' })
+    const answer = await call('POST', path, body)
+    assert.deepEqual([Math.floor(answer.status / 100), answer.body.error.code], [4, code])
+    assert.doesNotMatch(answer.body.error.message, /\n/)
+  })
+}
+
+test('a payment that began at the gateway is refunded, disputed and paid out by calls, and its file says so', async (t) => {
+  const { gateway, call } = await openGateway(t, { webhookUrl: nowhere, deliver: 'hold', feeBasisPoints: 100 })
+  const metadata = { millrace_payment: 'pay_"one"' }
+  const { id } = (await call('POST', '/control/payments', { amount: 10_000, currency: 'eur', metadata })).body
+  await call('POST', '/control/refund', { object: id, amount: 2000 })
+  await call('POST', '/control/open_dispute', { payment: 'pay_"one"', amount: 1000 })
+  await call('POST', '/control/win_dispute', { payment: 'pay_"one"' })
+  const [payout] = (await call('POST', '/control/pay_out', { currency: 'EUR' })).body.data
+  assert.equal(payout.amount, 10_000 - 100 - 2000 - 1500)
+  const { text, headers } = await call('GET', `/v1/settlements/${payout.id}.csv`)
+  assert.equal(headers['content-type'], 'text/csv; charset=utf-8')
+  const rows = text.trimEnd().split('\r\n').slice(1)
+  assert.deepEqual(
+    rows.map((row) => row.split(',').filter((_, column) => [1, 3, 4, 5, 6, 7].includes(column))),
+    [
+      ['charge', '"pay_""one"""', '10000', '100', '9900', 'EUR'],
+      ['refund', '"pay_""one"""', '-2000', '0', '-2000', 'EUR'],
+      ['adjustment', '"pay_""one"""', '-1000', '1500', '-2500', 'EUR'],
+      ['adjustment', '"pay_""one"""', '1000', '0', '1000', 'EUR'],
+    ],
+  )
+  const named = (await call('GET', `/v1/balance_transactions?payout=${payout.id}`)).body.data
+  assert.deepEqual([named.length, gateway.settlementFile(payout.id)], [4, text])
+  assert.equal((await call('GET', '/v1/settlements/po_none.csv')).status, 404)
+  assert.equal((await call('GET', '/v1/events')).body.data.at(-1).type, 'payout.paid')
+})
+
+test('a charge is not an intent: what is asked of the wrong object is refused', async (t) => {
+  const { gateway, call } = await openGateway(t, { webhookUrl: nowhere, deliver: 'hold' })
+  const { id, latest_charge: charge } = gateway.reportPayment({ amount: 100, currency: 'eur', captureMethod: 'manual' })
+  assert.equal((await call('POST', `/v1/payment_intents/${charge?.id}/capture`, {})).status, 404)
+  assert.equal((await call('POST', '/v1/refunds', { charge: id })).status, 404)
+})
+
+test('the refund that is named fails, and not the newest', async (t) => {
+  const { gateway, call } = await openGateway(t, { webhookUrl: nowhere, deliver: 'hold' })
+  const charge = gateway.reportPayment({ amount: 1000, currency: 'eur' }).latest_charge?.id ?? ''
+  const [one, other] = [gateway.refund(charge, 300), gateway.refund(charge, 400)]
+  await call('POST', '/control/fail_refund', { object: one.id, reason: 'lost_or_stolen_card' })
+  assert.deepEqual([one.status, one.failure_reason, other.status], ['failed', 'lost_or_stolen_card', 'succeeded'])
 })

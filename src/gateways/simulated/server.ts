@@ -1,11 +1,14 @@
 import type { Clock } from '#kernel/clock'
 import { type HttpFetch, systemFetch } from '#kernel/fetch'
 import type { Random } from '#kernel/random'
-import { createBank, type Done, type IntentInput } from './bank.ts'
-import { createIdempotency } from './idempotency.ts'
+import type { IntentInput, Limits } from './bank.ts'
+import { createIdempotency, idempotencyWindowMs } from './idempotency.ts'
 import { listen } from './listen.ts'
+import type { Move } from './moves.ts'
 import type { Charge, Dispute, Intent, Payout, Refund } from './objects.ts'
+import { noScenario, type Scenario } from './scenario.ts'
 import { serve } from './serve.ts'
+import { createSimulation } from './simulation.ts'
 import { createWebhooks, type WebhookOptions, type Webhooks } from './webhooks.ts'
 
 export type SimulatedGatewayOptions = {
@@ -18,8 +21,10 @@ export type SimulatedGatewayOptions = {
   /** Asked of every request where set. */
   readonly apiKey?: string
   readonly feeBasisPoints?: number
+  readonly scenario?: Scenario
   readonly deliver?: 'send' | 'hold'
   readonly webhookAttemptsMax?: number
+  readonly limits?: Partial<Limits & { readonly events: number; readonly idempotencyKeys: number }>
   /** What carries the webhooks; real HTTP by default. */
   readonly fetch?: HttpFetch
 }
@@ -37,20 +42,28 @@ export type SimulatedGateway = Pick<Webhooks, 'release' | 'idle' | 'events' | 'c
   winDispute(dispute: string): Dispute
   loseDispute(dispute: string): Dispute
   payout(currency: string): Payout | undefined
+  /** Makes anything else happen, to an object or a payment of ours. @throws BankRefusal */
+  move(move: Move, target?: string): void
+  /** Sets the gateway's clock forward; what becomes due happens before this returns. */
+  advance(ms: number): void
   intentsOf(reference: string): readonly Intent[]
   charge(id: string): Charge | undefined
+  /** The settlement file of a payout, as CSV. */
+  settlementFile(payout: string): string | undefined
   /** Drops every connection and what is on its way. Safe to repeat. */
   stop(): Promise<void>
 }
 
 const feeBasisPointsDefault = 290
 const webhookAttemptsMaxDefault = 8
+const limitsDefault = { events: 10_000, idempotencyKeys: 50_000 }
 
 const reportedDefaults = { captureMethod: 'automatic', confirm: true, paymentMethod: null, metadata: {} } as const
 
 /** A gateway over real HTTP on loopback, in Stripe's shape, for tests, the demo and a first start. Not for live mode. */
 export async function startSimulatedGateway(options: SimulatedGatewayOptions): Promise<SimulatedGateway> {
-  const { clock, random, feeBasisPoints = feeBasisPointsDefault } = options
+  const { clock, random, apiKey, feeBasisPoints = feeBasisPointsDefault, scenario = noScenario } = options
+  const limits = { ...limitsDefault, ...options.limits }
   const carrier = systemFetch(clock)
   const webhooks = createWebhooks({
     clock,
@@ -59,21 +72,37 @@ export async function startSimulatedGateway(options: SimulatedGatewayOptions): P
     secret: options.webhookSecret,
     deliver: options.deliver ?? 'send',
     attemptsMax: options.webhookAttemptsMax ?? webhookAttemptsMaxDefault,
+    eventsMax: limits.events,
   })
-  const bank = createBank({ clock, random, feeBasisPoints })
-  const idempotency = createIdempotency(clock)
+  let url = ''
+  const simulation = createSimulation({
+    clock,
+    random,
+    feeBasisPoints,
+    scenario,
+    limits,
+    challengeUrl: (intent) => `${url}/3ds/${intent}`,
+    // They go out by themselves; `idle` waits for them.
+    announce: (events) => void webhooks.post(events, 'once'),
+  })
+  const idempotency = createIdempotency(simulation.clock, limits.idempotencyKeys)
   const stopping = new AbortController()
-  const listener = await listen(options.port ?? 0, (request, response) =>
-    serve(request, response, { clock, apiKey: options.apiKey, bank, idempotency, webhooks, stopping: stopping.signal }),
-  )
-
-  /** Webhooks go out by themselves; `idle` waits for them. */
-  const tell = <Thing>({ object, events }: Done<Thing>): Thing => {
-    void webhooks.post(events, 1)
-    return object
+  const originOf = createOrigins(simulation.clock)
+  const serving = { clock, apiKey, simulation, idempotency, webhooks, stopping: stopping.signal, originOf }
+  const end = async (): Promise<void> => {
+    stopping.abort()
+    await Promise.all([simulation.stop(), webhooks.stop(), carrier.close()])
   }
+  const listening = listen(options.port ?? 0, (request, response) => serve(request, response, serving))
+  const listener = await listening.catch(async (error) => {
+    await end()
+    throw error
+  })
+  url = listener.url
+
+  const { bank, tell } = simulation
   return {
-    url: listener.url,
+    url,
     reportPayment: (payment) => tell(bank.createIntent({ ...reportedDefaults, ...payment })),
     capture: (intent, amount) => tell(bank.captureIntent(intent, amount)),
     cancel: (intent) => tell(bank.cancelIntent(intent)),
@@ -85,8 +114,11 @@ export async function startSimulatedGateway(options: SimulatedGatewayOptions): P
       const done = bank.payout(currency.toLowerCase())
       return done === undefined ? undefined : tell(done)
     },
+    move: (move, target) => void simulation.move(move, target),
+    advance: simulation.advance,
     intentsOf: bank.intentsOf,
     charge: bank.charge,
+    settlementFile: bank.settlement.fileOf,
     release: webhooks.release,
     idle: webhooks.idle,
     events: webhooks.events,
@@ -94,7 +126,21 @@ export async function startSimulatedGateway(options: SimulatedGatewayOptions): P
     async stop() {
       stopping.abort()
       await listener.close()
-      await Promise.all([webhooks.stop(), carrier.close()])
+      await end()
     },
+  }
+}
+
+/**
+ * A request's own: its key, or else its number. When the window of a key is over it may come again, and what is
+ * made then needs other names.
+ */
+function createOrigins(clock: Clock): (key: string | undefined) => string {
+  const startedMs = clock.monotonicMs()
+  let requests = 0
+  return (key) => {
+    if (key !== undefined) return `${Math.floor((clock.monotonicMs() - startedMs) / idempotencyWindowMs)} ${key}`
+    requests += 1
+    return `request ${requests}`
   }
 }

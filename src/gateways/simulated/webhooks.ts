@@ -17,17 +17,22 @@ export type WebhookCounts = {
 export type WebhookOptions = {
   readonly clock: Clock
   readonly fetch: HttpFetch
-  /** A function where the receiver has no address yet when the gateway starts. */
+  /** A function where the receiver has no address yet when the gateway starts; empty where there is no receiver. */
   readonly url: string | (() => string)
   readonly secret: string
   /** `hold` keeps every webhook until it is released. */
   readonly deliver: 'send' | 'hold'
   readonly attemptsMax: number
+  /** How many events are remembered; the oldest go first. */
+  readonly eventsMax: number
 }
 
+/** `reversed` sends one after the other, the last first; `first` is for whoever waits before answering. */
+export type Manner = 'once' | 'twice' | 'reversed' | 'first'
+
 export type Webhooks = {
-  /** Records the events, and sends each `copies` times unless they are held. Resolves when all are done with. */
-  post(events: readonly ProducedEvent[], copies: number): Promise<void>
+  /** Records the events, and sends them unless they are held. Resolves when all are done with. */
+  post(events: readonly ProducedEvent[], manner: Manner): Promise<void>
   /** Sends what is held, one after the other, in the order and as often as `order` says; drops what it leaves out. */
   release(order?: (held: readonly ProducedEvent[]) => readonly ProducedEvent[]): Promise<void>
   /** Resolves when nothing is on its way. */
@@ -43,15 +48,12 @@ const timeoutMs = 10_000
 const atOnceMax = 32
 const backoffFirstMs = 1000
 const backoffMaxMs = 60_000
-/** The oldest go first: a gateway left running for weeks must not fill the memory. */
-const eventsKeptMax = 200_000
-
 export function createWebhooks(options: WebhookOptions): Webhooks {
   const stopping = new AbortController()
   const counts = { sent: 0, delivered: 0, retried: 0, failed: 0 }
   const gate = createGate(atOnceMax)
   const underWay = new Set<Promise<void>>()
-  const produced: ProducedEvent[] = []
+  let produced: ProducedEvent[] = []
   let held: ProducedEvent[] = []
 
   const deliver = async (event: ProducedEvent): Promise<void> => {
@@ -67,17 +69,23 @@ export function createWebhooks(options: WebhookOptions): Webhooks {
     }
     counts.failed += 1
   }
+  const inTurn = async (events: readonly ProducedEvent[]): Promise<void> => {
+    for (const event of events) await deliver(event)
+  }
   const track = (work: Promise<void>): Promise<void> => {
     underWay.add(work)
     return work.finally(() => underWay.delete(work))
   }
 
   return {
-    async post(events, copies) {
+    async post(events, manner) {
       produced.push(...events)
-      if (produced.length > eventsKeptMax) produced.splice(0, produced.length - eventsKeptMax)
-      if (options.deliver === 'hold') held.push(...events)
-      else await Promise.all(events.flatMap((event) => Array.from({ length: copies }, () => track(deliver(event)))))
+      // Now and then, and many at once: cutting a long list for each new event would cost more than the event.
+      if (produced.length > options.eventsMax * 1.25) produced = produced.slice(-options.eventsMax)
+      const sent = manner === 'reversed' ? events.toReversed() : events
+      if (options.deliver === 'hold') held.push(...sent)
+      else if (manner === 'reversed') await track(inTurn(sent))
+      else await Promise.all((manner === 'twice' ? [...sent, ...sent] : sent).map((event) => track(deliver(event))))
     },
     async release(order = (events) => events) {
       const released = order(held)
@@ -87,7 +95,7 @@ export function createWebhooks(options: WebhookOptions): Webhooks {
     async idle() {
       while (underWay.size > 0) await Promise.all(underWay)
     },
-    events: () => [...produced],
+    events: () => produced.slice(-options.eventsMax),
     counts: () => ({ ...counts }),
     async stop() {
       stopping.abort()

@@ -195,6 +195,16 @@ test('charge.refund.updated speaks of a refund', () => {
   assert.deepEqual([report.status, report.failure], ['failed', 'lost_or_stolen_card'])
 })
 
+test('a refund names the operation of ours that asked for it, and nothing else that stands there', () => {
+  const operationOf = (millrace_operation: unknown) => {
+    const [report] = map('refund.created', { ...refund, metadata: { millrace_operation } }).reports
+    return report !== undefined && 'operation' in report ? report.operation : undefined
+  }
+  assert.equal(operationOf(`op_${'a'.repeat(26)}`), `op_${'a'.repeat(26)}`)
+  for (const odd of [undefined, '', 7, 'op_ada@example.com', `op_${'A'.repeat(26)}`])
+    assert.equal(operationOf(odd), undefined)
+})
+
 test('a refund from before refunds had a status was made', () => {
   const [report] = map('charge.refund.updated', { ...refund, status: undefined }).reports
   assert.equal(report?.kind === 'refund' && report.status, 'succeeded')

@@ -2,7 +2,7 @@ import type { ReportOf } from '#gateways/events'
 import { readAmount } from './currency.ts'
 import { mapFee } from './fee.ts'
 import { type About, dropped, type Finding, found } from './finding.ts'
-import { type JsonObject, textAt } from './json.ts'
+import { type JsonObject, objectAt, textAt } from './json.ts'
 import { joinParents, parentsOf } from './parents.ts'
 import { codeAt, idAt } from './safe.ts'
 
@@ -35,5 +35,21 @@ function mapItself(refund: JsonObject, id: string, parents: string[]): Finding {
   const status = word === undefined ? statusBeforeStatuses : statuses.get(word)
   if (status === undefined) return dropped('refund', 'status_unknown')
   const failure = codeAt(refund, 'failure_reason')
-  return found({ kind: 'refund', id, parents, ...amount, status, ...(failure === undefined ? {} : { failure }) })
+  const operation = operationOf(refund)
+  return found({
+    kind: 'refund',
+    id,
+    parents,
+    ...amount,
+    status,
+    ...(failure === undefined ? {} : { failure }),
+    ...(operation === undefined ? {} : { operation }),
+  })
+}
+
+/** The operation of ours that asked for the refund. Whoever may write metadata could write anything else there. */
+function operationOf(refund: JsonObject): string | undefined {
+  const metadata = objectAt(refund, 'metadata')
+  const operation = metadata && textAt(metadata, 'millrace_operation')
+  return operation !== undefined && /^op_[0-9a-z]{26}$/.test(operation) ? operation : undefined
 }

@@ -37,21 +37,18 @@ export class Gateway {
     const { pathname, searchParams } = new URL(url)
     const input = JSON.parse(body ?? '{}')
     const request = { method, path: pathname, query: searchParams, body: input }
-    if (method === 'GET') return responseOf(handleApi(request, this.#bank).answer)
+    if (method === 'GET') return responseOf(handleApi(request, this.#bank).first)
     const key = headers['idempotency-key'] ?? ''
-    this.calls.push({
-      payment: input.metadata.millrace_payment,
-      clockMs: sentAtMs,
-      trueMs: EPOCH_MS + this.#world.scheduler.nowMs,
-    })
+    const payment: string | undefined = input.metadata?.millrace_payment
+    if (pathname === '/v1/payment_intents' && payment !== undefined) {
+      this.calls.push({ payment, clockMs: sentAtMs, trueMs: EPOCH_MS + this.#world.scheduler.nowMs })
+    }
     const known = this.#answers.get(key)
     if (known) return known
-    const { answer, events, behaviour } = handleApi(request, this.#bank)
-    this.intents.push(
-      ...this.#bank.intentsOf(input.metadata.millrace_payment).filter((it) => !this.intents.includes(it)),
-    )
+    const { first, events } = handleApi(request, this.#bank)
+    this.intents.push(...this.#bank.intentsOf(payment ?? '').filter((it) => !this.intents.includes(it)))
     this.#send(events)
-    const response = behaviour.kind === 'timeout_after_charge' ? 'never' : responseOf(answer)
+    const response = responseOf(first)
     this.#answers.set(key, response)
     return response
   }
@@ -147,10 +144,10 @@ export class Gateway {
       () => true,
       () => false,
     )
-    return Promise.race([answer, world.sleep(2_000, 'webhook times out').then(() => false)])
+    return (await world.within(answer, 2_000, 'webhook times out')) ?? false
   }
 }
 
-function responseOf(answer: 'never' | { status: number; body: unknown }): HttpResponse | 'never' {
-  return answer === 'never' ? answer : { status: answer.status, headers: {}, body: JSON.stringify(answer.body) }
+function responseOf(answer: 'never' | { status: number; body: string }): HttpResponse | 'never' {
+  return answer === 'never' ? answer : { status: answer.status, headers: {}, body: answer.body }
 }
