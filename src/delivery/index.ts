@@ -1,3 +1,4 @@
-export { startDeliverer } from './deliverer.ts'
-export { type Destination, deliveryGroup, type Outcome } from './destination.ts'
-export { type Delivery, enqueue } from './sql.ts'
+export { deliveryGroup } from '#log'
+export { type AttemptReport, startDeliverer, startFleet } from './deliverer.ts'
+export { attemptSpan, type Destination, type Fleet, type Outcome } from './destination.ts'
+export { type AttemptRow, attemptsBelow, cancel, type Delivery, enqueue, hasten } from './sql.ts'

@@ -23,46 +23,56 @@ export type Delivery = {
   }
 }
 
-const ENQUEUE = statement('delivery.enqueue', 'select delivery.enqueue($1)')
+const ENQUEUE = statement('delivery.enqueue', 'select delivery.enqueue($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)')
 /** Writes deliveries in the caller's transaction. Safe to repeat: an id that is known stays as it is. */
 export async function enqueue(tx: Tx, deliveries: readonly NewDelivery[]): Promise<void> {
-  const rows = deliveries.map(({ cause, notAfter, ...delivery }) => ({
-    ...delivery,
-    not_after: notAfter,
-    tenant: cause.tenant,
-    mode: cause.mode,
-    traceparent: cause.traceparent,
-    correlation: cause.correlationId,
-    cause: cause.id,
-  }))
-  await tx.query(ENQUEUE, [JSON.stringify(rows)])
+  await tx.query(ENQUEUE, [
+    deliveries.map(({ id }) => id),
+    deliveries.map(({ destination }) => destination),
+    deliveries.map(({ key }) => key),
+    deliveries.map(({ payload }) => JSON.stringify(payload)),
+    deliveries.map(({ notAfter }) => notAfter),
+    deliveries.map(({ cause }) => cause.tenant),
+    deliveries.map(({ cause }) => cause.mode),
+    deliveries.map(({ cause }) => cause.traceparent),
+    deliveries.map(({ cause }) => cause.correlationId),
+    deliveries.map(({ cause }) => cause.id),
+  ])
 }
 
-const READY = statement(
-  'delivery.ready',
-  `select delivery_id as id from delivery.head
-   where destination = $1 and ready_at <= log.now() and delivery_id <> all ($2)
-   order by ready_at, key limit $3`,
+const BUSY = statement(
+  'delivery.busy',
+  `with recursive busy as (
+     (select h.destination, h.ready_at from delivery.head h
+      where h.destination >= $1 and h.destination < $2 and not ($3::jsonb ? h.delivery_id)
+      order by h.destination, h.ready_at limit 1)
+     union all
+     select n.destination, n.ready_at from busy b
+     cross join lateral (
+       select h.destination, h.ready_at from delivery.head h
+       where h.destination > b.destination and h.destination < $2 and not ($3::jsonb ? h.delivery_id)
+       order by h.destination, h.ready_at limit 1) n
+   )
+   select destination, extract(epoch from ready_at - log.now())::float8 * 1000 as in_ms from busy`,
 )
-export async function readyHeads(
+export type Busy = { readonly destination: string; readonly in_ms: number }
+/**
+ * Destinations with a head that is not under way, each with how long until the first of them is ready, in ms: a step
+ * down the index for each, however much waits there. What is under way comes as the keys of an object, which are
+ * searched and not gone through.
+ */
+export function busyDestinations(
   tx: Tx,
-  destination: string,
-  except: readonly string[],
-  limit: number,
-): Promise<string[]> {
-  const rows = await tx.query<{ id: string }>(READY, [destination, except, limit])
-  return rows.map(({ id }) => id)
+  { from, to }: { readonly from: string; readonly to: string },
+  underWay: UnderWay,
+): Promise<Busy[]> {
+  return tx.query<Busy>(BUSY, [from, to, underWay])
 }
 
-const NEXT_READY = statement(
-  'delivery.next_ready',
-  `select extract(epoch from min(ready_at) - log.now())::float8 * 1000 as in_ms
-   from delivery.head where destination = $1 and delivery_id <> all ($2)`,
-)
-/** Milliseconds until a head is ready; undefined when there is none. */
-export async function nextReadyInMs(database: Database, destination: string, except: readonly string[]) {
-  const [row] = await database.query<{ in_ms: number | null }>(NEXT_READY, [destination, except])
-  return row?.in_ms ?? undefined
+/** Ids of deliveries, as the keys of a JSON object. */
+export type UnderWay = string
+export function underWayOf(ids: Iterable<string>): UnderWay {
+  return JSON.stringify(Object.fromEntries([...ids].map((id) => [id, 0])))
 }
 
 type Row = {
@@ -80,18 +90,36 @@ type Row = {
   cause_id: string
 }
 
+// Said as what it is not: `state = 'pending'` has the planner read all that is pending, through the index made for the next
+// of a key, whenever its statistics are old; 800 µs a delivery at a backlog of 9,000.
 const BEGIN = statement(
   'delivery.begin',
-  `update delivery.delivery d
+  `with next as (
+     select c.delivery_id as id
+     from unnest($1::text[], $2::int[]) as w (destination, room)
+     cross join lateral (
+       select h.delivery_id from delivery.head h
+       where h.destination = w.destination and h.ready_at <= log.now() and not ($3::jsonb ? h.delivery_id)
+       order by h.ready_at, h.key limit w.room) c
+   )
+   update delivery.delivery d
    set attempts = attempts + 1, first_attempt_at = coalesce(first_attempt_at, log.now())
-   where id = any ($1) and state = 'pending'
-   returning id, destination, key, payload, not_after, attempts, first_attempt_at, tenant, mode, traceparent,
+   from next where d.id = next.id and d.state not in ('done', 'held', 'canceled')
+   returning d.id, destination, key, payload, not_after, attempts, first_attempt_at, tenant, mode, traceparent,
      correlation_id, cause_id`,
 )
-/** Says durably that these are about to be tried: after a crash, whoever looks knows that they may have been. */
-export async function beginAttempts(tx: Tx, ids: readonly string[]): Promise<Delivery[]> {
-  const rows = await tx.query<Row>(BEGIN, [ids])
-  return rows.map(deliveryOf)
+/**
+ * Takes what is ready, of each destination so many at most, and says durably that it is about to be tried: after a
+ * crash, whoever looks knows that it may have been.
+ */
+export async function beginAttempts(
+  tx: Tx,
+  wanted: readonly { readonly destination: string; readonly room: number }[],
+  underWay: UnderWay,
+): Promise<Delivery[]> {
+  const names = wanted.map(({ destination }) => destination)
+  const rooms = wanted.map(({ room }) => room)
+  return (await tx.query<Row>(BEGIN, [names, rooms, underWay])).map(deliveryOf)
 }
 
 export type Settlement = {
@@ -102,6 +130,7 @@ export type Settlement = {
   readonly kind: 'send' | 'ask'
   readonly outcome: 'done' | 'retry' | 'expired' | 'held'
   readonly reason: string | null
+  readonly detail: string | null
   readonly startedAt: number
   readonly endedAt: number
   /** For a retry: how long until the next attempt. */
@@ -116,20 +145,27 @@ const LOCK_HEADS = statement(
 )
 const RECORD = statement(
   'delivery.record',
-  `with s as (
-     select * from json_to_recordset($1::json) as s (id text, attempt int, kind text, outcome text, reason text,
-       "startedAt" float8, "endedAt" float8, "retryInMs" float8)
+  `with s as materialized (
+     select * from unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[],
+       $8::float8[], $9::float8[], $10::float8[], $11::text[])
+       as s (id, destination, key, attempt, kind, outcome, reason, started_at, ended_at, retry_in_ms, detail)
    ), attempted as (
-     insert into delivery.attempt (delivery_id, attempt, kind, outcome, reason, started_at, ended_at)
-     select id, attempt, kind, outcome, reason, to_timestamp("startedAt" / 1000), to_timestamp("endedAt" / 1000) from s
-     on conflict do nothing
+     insert into delivery.attempt (delivery_id, attempt, kind, outcome, reason, started_at, ended_at, detail)
+     select id, attempt, kind, outcome, reason, to_timestamp(started_at / 1000), to_timestamp(ended_at / 1000), detail
+     from s on conflict do nothing
    ), settled as (
      update delivery.delivery d set state = case s.outcome when 'held' then 'held' else 'done' end
-     from s where d.id = s.id and s.outcome <> 'retry' and d.state = 'pending'
-     returning d.id
+     from s where d.id = s.id and s.outcome <> 'retry' and d.state not in ('done', 'held', 'canceled')
+     returning d.id, d.destination, d.state
+   ), counted as (
+     insert into delivery.settled as t (destination, count)
+     select destination, count(*) from settled where state = 'done' group by destination order by destination
+     on conflict (destination) do update set count = t.count + excluded.count
    ), postponed as (
-     update delivery.head h set ready_at = log.now() + s."retryInMs" * interval '1 ms'
-     from s where h.delivery_id = s.id and s.outcome = 'retry'
+     update delivery.head h
+     set ready_at = case s.outcome when 'held' then 'infinity' else log.now() + s.retry_in_ms * interval '1 ms' end
+     from s where s.outcome in ('retry', 'held')
+       and h.destination = s.destination and h.key = s.key and h.delivery_id = s.id
    )
    select id from settled`,
 )
@@ -140,8 +176,8 @@ const MOVE_HEADS = statement(
        (select n.id from delivery.delivery n
         where n.destination = h.destination and n.key = h.key and n.state = 'pending'
         order by n.sequence limit 1) as next
-     from delivery.head h
-     join unnest($1::text[]) as w (id) on h.delivery_id = w.id
+     from unnest($1::text[], $2::text[], $3::text[]) as w (id, destination, key)
+     join delivery.head h on h.destination = w.destination and h.key = w.key and h.delivery_id = w.id
    ), moved as (
      update delivery.head h set delivery_id = over.next, ready_at = log.now()
      from over where h.destination = over.destination and h.key = over.key and over.next is not null
@@ -155,20 +191,30 @@ const MOVE_HEADS = statement(
  * between and has settled them, their facts are told already.
  */
 export async function settle(tx: Tx, settlements: readonly Settlement[]): Promise<Set<string>> {
-  await tx.query(LOCK_HEADS, [settlements.map(({ destination }) => destination), settlements.map(({ key }) => key)])
-  const recorded = await tx.query<{ id: string }>(RECORD, [JSON.stringify(settlements)])
+  const places = [settlements.map(({ destination }) => destination), settlements.map(({ key }) => key)]
+  await tx.query(LOCK_HEADS, places)
+  const recorded = await tx.query<{ id: string }>(RECORD, columnsOf(settlements))
   // A delivery that is held keeps its place: what follows it in its key must not overtake it.
-  const over = settlements.filter(({ outcome }) => outcome === 'done' || outcome === 'expired').map(({ id }) => id)
-  if (over.length > 0) await tx.query(MOVE_HEADS, [over])
-  const held = settlements.filter(({ outcome }) => outcome === 'held').map(({ id }) => id)
-  if (held.length > 0) await tx.query(HOLD_HEADS, [held])
+  const over = settlements.filter(({ outcome }) => outcome === 'done' || outcome === 'expired')
+  if (over.length > 0) await tx.query(MOVE_HEADS, columnsOf(over).slice(0, 3))
   return new Set(recorded.map(({ id }) => id))
 }
 
-const HOLD_HEADS = statement(
-  'delivery.hold_heads',
-  `update delivery.head set ready_at = 'infinity' where delivery_id = any ($1)`,
-)
+function columnsOf(settlements: readonly Settlement[]) {
+  return [
+    settlements.map(({ id }) => id),
+    settlements.map(({ destination }) => destination),
+    settlements.map(({ key }) => key),
+    settlements.map(({ attempt }) => attempt),
+    settlements.map(({ kind }) => kind),
+    settlements.map(({ outcome }) => outcome),
+    settlements.map(({ reason }) => reason),
+    settlements.map(({ startedAt }) => startedAt),
+    settlements.map(({ endedAt }) => endedAt),
+    settlements.map(({ retryInMs }) => retryInMs),
+    settlements.map(({ detail }) => detail),
+  ]
+}
 
 const RECORDED = statement(
   'delivery.recorded_attempts',
@@ -198,4 +244,40 @@ function deliveryOf(row: Row): Delivery {
       correlationId: row.correlation_id,
     },
   }
+}
+
+const CANCEL = statement('delivery.cancel', 'select delivery.cancel($1, $2, $3) as canceled')
+/** Takes back what is still to be delivered, ids from `from` on and before `to`; returns how many that were. */
+export async function cancel(tx: Tx, destination: string, { from, to }: { from: string; to: string }): Promise<number> {
+  const [row] = await tx.query<{ canceled: number }>(CANCEL, [destination, from, to])
+  return row?.canceled ?? 0
+}
+
+const HASTEN = statement('delivery.hasten', 'select delivery.hasten($1)')
+/** Lets go at once whatever waits for its next attempt. */
+export async function hasten(tx: Tx, destination: string): Promise<void> {
+  await tx.query(HASTEN, [destination])
+}
+
+const ATTEMPTS = statement(
+  'delivery.attempts_of',
+  `select delivery_id, attempt, outcome, reason, started_at, ended_at, detail from delivery.attempt
+   where delivery_id >= $1 and (delivery_id, attempt) < ($2, $3)
+   order by delivery_id desc, attempt desc limit $4`,
+)
+export type AttemptRow = {
+  delivery_id: string
+  attempt: number
+  outcome: string
+  reason: string | null
+  started_at: Date
+  ended_at: Date
+  detail: string | null
+}
+/** Attempts of deliveries whose ids are from `from` on, the greatest first, below the one given. */
+export function attemptsBelow(
+  database: Database,
+  { from, below, attempt, limit }: { from: string; below: string; attempt: number; limit: number },
+): Promise<AttemptRow[]> {
+  return database.query<AttemptRow>(ATTEMPTS, [from, below, attempt, limit])
 }
