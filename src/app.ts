@@ -1,5 +1,5 @@
 import { access, createKeyRing } from '#access'
-import { type Destination, deliveryGroup, enqueue, startDeliverer } from '#delivery'
+import { type AttemptReport, type Destination, deliveryGroup, enqueue, startDeliverer } from '#delivery'
 import {
   bodySubjects,
   createGateways,
@@ -11,24 +11,32 @@ import {
 } from '#gateways'
 import * as gatewayEvents from '#gateways/events'
 import {
+  createAcceptOperation,
   createAcceptPayment,
   createAcceptWebhook,
   customerToken,
+  type OperationOffer,
   type PaymentOffer,
   paymentMethodContext,
   type WebhookOffer,
 } from '#intake'
+import { batched } from '#kernel/batched'
 import type { Clock } from '#kernel/clock'
 import type { Database } from '#kernel/database'
 import type { HttpFetch } from '#kernel/fetch'
+import { createCursors } from '#kernel/http-cursor'
 import type { MasterKey } from '#kernel/master-key'
 import { migrate, type Schema } from '#kernel/migrate'
 import type { Random } from '#kernel/random'
 import { createSeal, type Seal } from '#kernel/seal'
+import { type AddressGuard, createAddressGuard } from '#kernel/ssrf'
+import { noTracer, type Tracer } from '#kernel/tracing'
 import { createLedger } from '#ledger'
 import {
   createDoor,
+  createRecentTraces,
   createWakeups,
+  eventsOfKey,
   type LoopReport,
   type Module,
   operations,
@@ -37,9 +45,19 @@ import {
   roleOf,
   startLog,
 } from '#log'
-import { createPayments, findPayments, inbox, paymentsOfCustomer } from '#payments'
+import {
+  createJudge,
+  createPayments,
+  findPayments,
+  inbox,
+  operationInbox,
+  type PaymentsPorts,
+  paymentsOfCustomer,
+} from '#payments'
 import * as paymentEvents from '#payments/events'
 import { assess, createVelocityRules, type RiskScorer, type VelocityLimits } from '#risk'
+import { secrets } from '#secrets'
+import { administerWebhooks, BACKLOG_DEFAULT, createWebhooks, startWebhooks, webhookGroup } from '#webhooks'
 
 /** All that reaches the outside: what a simulation replaces. */
 export type Seams = {
@@ -65,24 +83,43 @@ export type AppOptions = {
   readonly scorer?: RiskScorer
   /** Name of this process, different from every other's and from its own earlier lives. */
   readonly process: string
+  /** Absent: nothing is traced. */
+  readonly tracer?: Tracer
+  /** Told of every attempt of a delivery: for metrics. */
+  readonly attempted?: (attempt: AttemptReport) => void
+  readonly webhooks?: WebhookOptions
   readonly report: (report: LoopReport) => void
+}
+
+export type WebhookOptions = {
+  /** How endpoints are called. Absent: they are not. Whoever hands it over has it guarded by `guard`. */
+  readonly fetch?: HttpFetch
+  /** Addresses that endpoints may not have. Absent: whatever is not on the public internet. */
+  readonly guard?: AddressGuard
+  /** Deliveries of an endpoint that may be open. */
+  readonly backlogMax?: number
 }
 
 export type App = ReturnType<typeof createApp>
 
 /** How long the door waits to learn of an earlier request under the same key; then it goes on without. */
 const FIND_DEADLINE_MS = 50
+const FIND_BATCH_MAX = 256
 
 /** Which modules there are, and how they are joined: the only place that knows them all. */
-export function createApp({ seams, masterKey, accounts, risk, scorer, process, report }: AppOptions) {
+export function createApp(options: AppOptions) {
+  const { seams, masterKey, accounts, risk, scorer, process, tracer = noTracer, attempted = () => {}, report } = options
+  const { guard = createAddressGuard([]), backlogMax = BACKLOG_DEFAULT } = options.webhooks ?? {}
   const { clock, random, fetch, databases } = seams
   const wakeups = createWakeups()
-  const door = createDoor(databases.door, wakeups)
+  const recent = createRecentTraces(tracer, clock)
+  const door = createDoor(databases.door, wakeups, { tracer, clock, recent })
   const seal = createSeal({ masterKey, database: databases.door, random, clock })
-  const modules = createModules(accounts, seal)
+  const rules = scorer ?? createVelocityRules(clock, risk)
+  const modules = createModules(accounts, seal, (request) => assess(rules, request, clock), backlogMax)
   const destinations = gatewayDestinations(accounts, { seal, fetch, paymentMethodContext })
   const keys = createKeyRing(databases.read)
-  const rules = scorer ?? createVelocityRules(clock, risk)
+  const findOne = batched(FIND_BATCH_MAX, (refs: readonly PaymentRef[]) => findAccepted(databases.read, refs))
 
   const acceptPayment = createAcceptPayment({
     door,
@@ -90,11 +127,45 @@ export function createApp({ seams, masterKey, accounts, risk, scorer, process, r
     clock,
     inbox,
     assess: (request) => assess(rules, request, clock),
-    findAccepted: (ref) => inTime(clock, findAccepted(databases.read, ref)),
+    findAccepted: (ref) => inTime(clock, findOne(ref)),
   })
-  const acceptWebhook = createAcceptWebhook({ door, open: (offer) => open(offer, accounts, seal, clock) })
+  const acceptOperation = createAcceptOperation({
+    door,
+    seal,
+    clock,
+    inbox: operationInbox,
+    operationId: createOperationId(seal),
+    judge: createJudge({
+      database: databases.read,
+      isCallable: createIsCallable(accounts),
+      isAccepted: async ({ id, ...whose }) =>
+        (await eventsOfKey(databases.read, { key: id, ...whose, limit: 1 })).length > 0,
+    }),
+  })
+  const acceptWebhook = createAcceptWebhook({
+    door,
+    open(offer) {
+      const opened = open(offer, accounts, seal, clock)
+      // Gateways carry no trace back to us: what they report of a payment of ours goes on in its request's trace.
+      return opened.status === 'event' ? { ...opened, event: recent.continued(opened.event, opened.payment) } : opened
+    },
+  })
+
+  const endpoints = administerWebhooks({
+    work: databases.work,
+    read: databases.read,
+    clock,
+    random,
+    seal,
+    guard,
+    door,
+    wakeups,
+    types: webhookTypes,
+  })
 
   return {
+    tracer,
+    endpoints,
     modules,
     destinations,
     keys,
@@ -102,7 +173,9 @@ export function createApp({ seams, masterKey, accounts, risk, scorer, process, r
     door,
     wakeups,
     databases,
+    cursors: createCursors(masterKey),
     acceptPayment: (offer: PaymentOffer) => acceptPayment(offer),
+    acceptOperation: (offer: OperationOffer) => acceptOperation(offer),
     acceptWebhook: (offer: WebhookOffer) => acceptWebhook(offer),
     /** Makes everything of a customer unreadable, for good. Returns how many data keys were destroyed. */
     eraseCustomer: (tenant: string, customer: string) => eraseCustomer(databases.read, seal, tenant, customer),
@@ -120,17 +193,28 @@ export function createApp({ seams, masterKey, accounts, risk, scorer, process, r
         wakeups,
         process,
         soloGroups,
+        sharedGroups: [webhookGroup],
         enqueue,
+        tracer,
         report,
       })
-      const deliverers = destinations.map((destination) =>
-        startDeliverer(destination, { database: databases.work, clock, random, wakeups, leases: log.leases, report }),
-      )
+      const delivering = {
+        database: databases.work,
+        clock,
+        random,
+        wakeups,
+        leases: log.leases,
+        tracer,
+        attempted,
+        report,
+      }
+      const deliverers = destinations.map((destination) => startDeliverer(destination, delivering))
+      const webhooks = startWebhooks({ ...delivering, seal, fetch: options.webhooks?.fetch, backlogMax })
       return {
         log,
         async stop() {
           await door.close()
-          await Promise.all(deliverers.map((deliverer) => deliverer.stop()))
+          await Promise.all([webhooks, ...deliverers].map((deliverer) => deliverer.stop()))
           await log.stop()
           await stopKeys()
         },
@@ -142,15 +226,22 @@ export function createApp({ seams, masterKey, accounts, risk, scorer, process, r
 export type RunningApp = { readonly log: RunningLog; stop(): Promise<void> }
 
 /** The modules in the order money flows. */
-export function createModules(accounts: readonly GatewayAccount[], { digest }: Pick<Seal, 'digest'>): Module[] {
+export function createModules(
+  accounts: readonly GatewayAccount[],
+  seal: Pick<Seal, 'digest'>,
+  assess: PaymentsPorts['assess'] = refuseUnassessed,
+  backlogMax: number = BACKLOG_DEFAULT,
+): Module[] {
   return [
     access,
+    secrets,
     operations,
     createGateways(accounts),
     createPayments(gatewayEvents, {
       route: createRoute(accounts),
       isCallable: createIsCallable(accounts),
-      operationId: (payment, call, key) => `op_${digest('operation', payment, call, key)}`,
+      operationId: createOperationId(seal),
+      assess,
     }),
     createLedger({
       paymentCaptured: paymentEvents.paymentCaptured,
@@ -161,8 +252,22 @@ export function createModules(accounts: readonly GatewayAccount[], { digest }: P
       paymentDisputeLost: paymentEvents.paymentDisputeLost,
       payoutPaid: paymentEvents.payoutPaid,
     }),
+    createWebhooks({ types: webhookTypes, backlogMax }),
   ]
 }
+
+/** Names an operation: a pure function of what is asked, so that asking again is no second one. */
+function createOperationId({ digest }: Pick<Seal, 'digest'>): PaymentsPorts['operationId'] {
+  return (payment, call, key) => `op_${digest('operation', payment, call, key)}`
+}
+
+/** Where modules are only declared, nobody scores. */
+async function refuseUnassessed() {
+  return { score: 1, reasons: ['scorer_missing'], isRefused: true }
+}
+
+/** What the outside is told of: facts of payments and payouts. The books follow from them, and can be asked for. */
+const webhookTypes = Object.values(paymentEvents).filter(({ topic }) => topic === 'payments' || topic === 'payouts')
 
 /** Schemas, topics and groups. Safe to repeat, and for two processes at once. */
 async function prepare(
@@ -175,6 +280,7 @@ async function prepare(
     database,
     modules,
     destinations.map(({ name }) => deliveryGroup(name)),
+    [webhookGroup],
   )
 }
 
@@ -196,10 +302,17 @@ function open(offer: WebhookOffer, accounts: readonly GatewayAccount[], seal: Se
   return openWebhook({ account, body, signature, traceparent, now: clock.now() }, seal)
 }
 
-async function findAccepted(database: Database, ref: { tenant: string; mode: string; id: string }) {
-  const [payment] = await findPayments(database, [ref])
-  if (payment?.fingerprint == null) return undefined
-  return { fingerprint: payment.fingerprint, rejected: payment.status === 'rejected' ? ['risk'] : undefined }
+type PaymentRef = { readonly tenant: string; readonly mode: string; readonly id: string }
+
+/** What was accepted under each of the ids, in order: asked for requests of the moment together, a statement for all. */
+async function findAccepted(database: Database, refs: readonly PaymentRef[]) {
+  const nameOf = ({ tenant, mode, id }: PaymentRef): string => `${tenant}/${mode}/${id}`
+  const found = new Map((await findPayments(database, refs)).map((payment) => [nameOf(payment), payment]))
+  return refs.map((ref) => {
+    const payment = found.get(nameOf(ref))
+    if (payment?.fingerprint == null) return undefined
+    return { fingerprint: payment.fingerprint, rejected: payment.status === 'rejected' ? ['risk'] : undefined }
+  })
 }
 
 /** A query port's fallback: after the deadline, or with the database away, nothing is known. */

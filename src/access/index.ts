@@ -6,10 +6,19 @@ import type { Random } from '#kernel/random'
 import type { Module } from '#log'
 import * as sql from './sql.ts'
 
-export { createCallers } from './callers.ts'
+export { createCallers, VERSION_HEADER } from './callers.ts'
 
 /** Who is asking: what every request is done in the name of. */
-export type Caller = { readonly tenant: TenantId; readonly mode: Mode; readonly keyId: string }
+export type Caller = {
+  readonly tenant: TenantId
+  readonly mode: Mode
+  readonly keyId: string
+  /** Of the API, which the request wants to be spoken to in. */
+  readonly version: string
+}
+
+/** The date of the newest shape of the API; a key keeps the one it was made with. */
+export const CURRENT_VERSION = '2026-11-21'
 
 /** A revoked key stops working, and a new one starts, within this time. */
 export const KEYS_SEEN_WITHIN_MS = 2_000
@@ -60,10 +69,15 @@ export function createKeyRing(database: Database): KeyRing {
 export async function issueApiKey(
   database: Database,
   random: Random,
-  about: { tenant: string; mode: Mode },
+  about: { tenant: string; mode: Mode; version?: string },
 ): Promise<string> {
   const apiKey = `mr_${about.mode}_${random.bytes(24).toString('base64url')}`
-  await sql.addKey(database, { ...about, hash: hashOf(apiKey), id: `key_${random.bytes(8).toString('hex')}` })
+  await sql.addKey(database, {
+    version: CURRENT_VERSION,
+    ...about,
+    hash: hashOf(apiKey),
+    id: `key_${random.bytes(8).toString('hex')}`,
+  })
   return apiKey
 }
 
@@ -81,6 +95,6 @@ function hashOf(apiKey: string): string {
   return createHash('sha256').update(apiKey).digest('hex')
 }
 
-function callerOf({ id, tenant, mode }: sql.ApiKeyRow): Caller {
-  return { keyId: id, tenant: brandId<TenantId>(tenant), mode: mode === 'live' ? 'live' : 'test' }
+function callerOf({ id, tenant, mode, version }: sql.ApiKeyRow): Caller {
+  return { keyId: id, tenant: brandId<TenantId>(tenant), mode: mode === 'live' ? 'live' : 'test', version }
 }

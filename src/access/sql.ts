@@ -1,10 +1,10 @@
 import { type Database, statement } from '#kernel/database'
 
-export type ApiKeyRow = { hash: string; id: string; tenant: string; mode: string }
+export type ApiKeyRow = { hash: string; id: string; tenant: string; mode: string; version: string }
 
 const VALID_KEYS = statement(
   'access.valid_keys',
-  'select hash, id, tenant, mode from access.api_key where revoked_at is null',
+  'select hash, id, tenant, mode, version from access.api_key where revoked_at is null',
 )
 export function validKeys(database: Database): Promise<ApiKeyRow[]> {
   return database.query<ApiKeyRow>(VALID_KEYS)
@@ -12,9 +12,16 @@ export function validKeys(database: Database): Promise<ApiKeyRow[]> {
 
 const ALL_KEYS = statement(
   'access.all_keys',
-  'select id, tenant, mode, created_at, revoked_at from access.api_key order by created_at, id',
+  'select id, tenant, mode, version, created_at, revoked_at from access.api_key order by created_at, id',
 )
-export type ApiKeyView = { id: string; tenant: string; mode: string; created_at: Date; revoked_at: Date | null }
+export type ApiKeyView = {
+  id: string
+  tenant: string
+  mode: string
+  version: string
+  created_at: Date
+  revoked_at: Date | null
+}
 export function allKeys(database: Database): Promise<ApiKeyView[]> {
   return database.query<ApiKeyView>(ALL_KEYS)
 }
@@ -25,12 +32,12 @@ const ADD_TENANT = statement(
 )
 const ADD_KEY = statement(
   'access.add_key',
-  'insert into access.api_key (hash, id, tenant, mode, created_at) values ($1, $2, $3, $4, log.now())',
+  'insert into access.api_key (hash, id, tenant, mode, version, created_at) values ($1, $2, $3, $4, $5, log.now())',
 )
-export async function addKey(database: Database, { hash, id, tenant, mode }: ApiKeyRow): Promise<void> {
+export async function addKey(database: Database, { hash, id, tenant, mode, version }: ApiKeyRow): Promise<void> {
   await database.transaction({}, async (tx) => {
     await tx.query(ADD_TENANT, [tenant])
-    await tx.query(ADD_KEY, [hash, id, tenant, mode])
+    await tx.query(ADD_KEY, [hash, id, tenant, mode, version])
   })
 }
 

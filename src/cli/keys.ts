@@ -45,16 +45,17 @@ export const list: Command = {
   run: (call) =>
     withDatabase(call, async (database) => {
       const keys = await listApiKeys(database)
-      const rows = keys.map(({ id, tenant, mode, created_at, revoked_at }) => {
+      const rows = keys.map(({ id, tenant, mode, version, created_at, revoked_at }) => {
         return [
           id,
           tenant,
           mode,
+          version,
           created_at.toISOString(),
           revoked_at === null ? 'valid' : `revoked ${revoked_at.toISOString()}`,
         ]
       })
-      for (const line of table([['ID', 'TENANT', 'MODE', 'CREATED', 'STATE'], ...rows], '')) call.print(line)
+      for (const line of table([['ID', 'TENANT', 'MODE', 'VERSION', 'CREATED', 'STATE'], ...rows], '')) call.print(line)
       return 0
     }),
 }

@@ -7,26 +7,29 @@ import { createDiskGuard, createInstruments, freeBytesOf, noDisk, type RunningHt
 import { systemClock } from '#kernel/clock'
 import type { Config } from '#kernel/config'
 import { systemFetch } from '#kernel/fetch'
-import { loadMasterKey } from '#kernel/master-key'
 import { type EmbeddedPostgres, startPostgres } from '#kernel/postgres/start'
 import { openDatabase } from '#kernel/postgres-database'
 import { systemRandom } from '#kernel/random'
+import { createAddressGuard } from '#kernel/ssrf'
 import { createLogger, createMetrics, type Logger } from '#kernel/telemetry'
+import { openOtlpTracer } from '#kernel/telemetry-otlp'
+import { unpostedMoney } from '#ledger'
 import type { LoopReport } from '#log'
+import { type AccountSettings, masterKeyIn, type Opened, openSecrets } from './account-secrets.ts'
 import { createUndo } from './undo.ts'
 import { version } from './version.ts'
 
 /** A simulated gateway to start beside the platform, and the account it is to us. */
-export type SimulatedAccount = GatewayAccount & {
+export type SimulatedAccount = AccountSettings & {
   /** Whether we call it; else it only reports. */
   readonly isCalled: boolean
-  readonly options?: Pick<SimulatedGatewayOptions, 'deliver' | 'random'>
+  readonly options?: Pick<SimulatedGatewayOptions, 'deliver' | 'random' | 'limits'>
 }
 
 export type PlatformOptions = {
   readonly config: Config
   /** Accounts at gateways that run elsewhere. */
-  readonly accounts: readonly GatewayAccount[]
+  readonly accounts: readonly AccountSettings[]
   readonly simulated: readonly SimulatedAccount[]
 }
 
@@ -47,22 +50,35 @@ export async function startPlatform({ config, accounts, simulated }: PlatformOpt
   try {
     const postgres = config.databaseUrl === undefined ? await startEmbedded(config) : undefined
     if (postgres) undo.add(() => postgres.stop())
-    const masterKey = await loadMasterKey(join(config.dataDir, 'master.key'), systemRandom)
+    const masterKey = await masterKeyIn(config)
     const databases = openDatabases(config.databaseUrl ?? postgres?.url ?? '')
     undo.add(() => Promise.all(Object.values(databases).map((database) => database.close())))
+    const withSecrets = await openSecrets([...accounts, ...simulated], databases.work, masterKey)
     const carrier = systemFetch(systemClock)
     undo.add(() => carrier.close())
+    const guard = createAddressGuard(config.webhooks.allowHosts)
+    const messenger = systemFetch(systemClock, guard)
+    undo.add(() => messenger.close())
 
     let http: RunningHttp | undefined
-    const gateways = await startGateways(simulated, () => http?.url ?? '', undo.add)
+    const opened = simulated.map(withSecrets)
+    const gateways = await startGateways(opened, () => http?.url ?? '', undo.add)
     const logger = createLogger({ level: config.logLevel, clock: systemClock, destination: process.stderr })
-    const instruments = createInstruments(createMetrics({ ofProcess: true }))
-    const known = [...accounts, ...simulated.map((account) => accountOf(account, gateways))]
+    const tracer = config.tracing && (await openOtlpTracer(config.tracing, { clock: systemClock, version: version() }))
+    if (tracer) undo.add(() => tracer.close())
+    const instruments = createInstruments(createMetrics({ ofProcess: true }), {
+      ...(tracer ? { spans: tracer } : {}),
+      waiting: () => unpostedMoney(databases.read),
+    })
+    const known = [...accounts.map(withSecrets), ...opened.map((account) => accountOf(account, gateways))]
     const app = createApp({
       seams: { clock: systemClock, random: systemRandom, fetch: carrier.fetch, databases },
       masterKey,
       accounts: known,
       risk: config.risk,
+      webhooks: { fetch: messenger.fetch, guard, backlogMax: config.webhooks.backlogMax },
+      ...(tracer ? { tracer } : {}),
+      attempted: instruments.attempted,
       process: `${hostname()}-${process.pid}-${systemRandom.bytes(4).toString('hex')}`,
       report: (report) => {
         instruments.report(report)
@@ -99,7 +115,7 @@ function openDatabases(url: string) {
 }
 
 async function startGateways(
-  simulated: readonly SimulatedAccount[],
+  simulated: readonly Opened<SimulatedAccount>[],
   platformUrl: () => string,
   undo: (step: () => Promise<unknown>) => void,
 ): Promise<ReadonlyMap<string, SimulatedGateway>> {
@@ -124,7 +140,7 @@ async function startGateways(
 }
 
 function accountOf(
-  { isCalled, options: _, ...account }: SimulatedAccount,
+  { isCalled, options: _, ...account }: Opened<SimulatedAccount>,
   gateways: ReadonlyMap<string, SimulatedGateway>,
 ): GatewayAccount {
   const url = gateways.get(account.name)?.url

@@ -8,14 +8,23 @@ const LAG_SECONDS_MAX = 60
 /** A probe that hangs tells nobody anything. */
 const DEADLINE_MS = 2_000
 
-/** Why this process should get no traffic now; empty when it may. */
-export async function whyNotReady(database: Database, running: RunningApp, clock: Clock): Promise<string[]> {
+export type Readiness = {
+  /** Why this process should get no traffic now; empty when it may. */
+  readonly reasons: readonly string[]
+  /** Age of the oldest event that some group has not read yet; null with the database away. */
+  readonly lagSeconds: number | null
+}
+
+export async function readinessOf(database: Database, running: RunningApp, clock: Clock): Promise<Readiness> {
   const halted = running.log.loops.filter((loop) => loop.status() === 'halted')
   const lag = await lagInTime(database, clock)
-  return [
-    ...halted.map(({ group }) => `group ${group} has halted: look at its parked events`),
-    ...(lag === undefined ? ['the database is away'] : lag.filter(isBehind).map(behind)),
-  ]
+  return {
+    reasons: [
+      ...halted.map(({ group }) => `group ${group} has halted: look at its parked events`),
+      ...(lag === undefined ? ['the database is away'] : lag.filter(isBehind).map(behind)),
+    ],
+    lagSeconds: lag === undefined ? null : Math.max(0, ...lag.map(({ seconds }) => seconds)),
+  }
 }
 
 /** Undefined with the database away. */

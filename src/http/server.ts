@@ -1,19 +1,34 @@
 import { createCallers } from '#access'
 import type { App, RunningApp } from '#app'
-import { createRateLimiter, detailsContext, intakeRoutes, type RateLimit } from '#intake'
+import {
+  createRateLimiter,
+  customerToken,
+  detailsContext,
+  intakeRoutes,
+  operationRoutes,
+  type RateLimit,
+} from '#intake'
 import type { Clock } from '#kernel/clock'
 import { createHttpServer, type HttpServer } from '#kernel/http'
 import { StartFailure } from '#kernel/postgres/start'
 import type { Random } from '#kernel/random'
 import type { Logger } from '#kernel/telemetry'
-import { accountBalances, ledgerRoutes, trialBalance } from '#ledger'
+import { accountBalances, ledgerRoutes, listAccounts, trialBalance } from '#ledger'
 import { eventsOfKey } from '#log'
-import { findPayments, paymentRoutes } from '#payments'
+import { createShow, findPayments, listPayments, paymentListRoutes, paymentRoutes } from '#payments'
+import { webhookRoutes } from '#webhooks'
 import { createAdmission } from './admission.ts'
 import type { DiskGuard } from './disk.ts'
+import { docsRoutes } from './docs-routes.ts'
 import { erasureRoutes } from './erasure-routes.ts'
+import { eventRoutes } from './event-routes.ts'
+import { createFollowing, type Following } from './following.ts'
 import type { Instruments } from './instruments.ts'
+import { collectRoutes, openApiOf } from './openapi.ts'
+import { publicTypes } from './public-events.ts'
 import { systemRoutes } from './system-routes.ts'
+import { traceRequests } from './tracing.ts'
+import { type ApiVersion, apiVersions, translateVersions } from './versions.ts'
 
 export type HttpOptions = {
   readonly app: App
@@ -27,6 +42,8 @@ export type HttpOptions = {
   readonly host: string
   readonly port: number
   readonly version: string
+  /** Of the API; those there are, unless a test pretends that there were others. */
+  readonly versions?: readonly ApiVersion[]
 }
 
 export type RunningHttp = {
@@ -40,52 +57,102 @@ const BODY_BYTES_MAX = 64 * 1024
 /** Events of one payment on one page; a lineage has a few dozen. */
 const EVENTS_MAX = 1_000
 
+/** While closing, how often connections are looked for that nobody uses any more. */
+const CLOSE_IDLE_MS = 20
+
 /** Everything of the platform that listens, on one port. @throws StartFailure when the port cannot be had. */
 export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
   const { clock, random, logger, host, port } = options
   const server = createHttpServer({ clock, random, logger, bodyLimit: BODY_BYTES_MAX })
-  joinRoutes(server, options)
+  const following = createFollowing(options.app, clock)
+  traceRequests(server, { tracer: options.app.tracer, clock, random })
+  joinRoutes(server, options, following)
   try {
     const url = await server.listen({ host, port })
-    return { url, stop: () => server.close() }
+    return { url, stop: () => stop(server, following, clock) }
   } catch (error) {
-    await server.close()
+    await stop(server, following, clock)
     throw explainListen(error, host, port)
   }
 }
 
-function joinRoutes(server: HttpServer, options: HttpOptions): void {
-  const { app, clock, rateLimit } = options
+async function stop(server: HttpServer, following: Following, clock: Clock): Promise<void> {
+  await following.release()
+  const closed = new AbortController()
+  const closing = server.close().finally(() => closed.abort())
+  // A connection whose request was under way when closing began becomes idle after it, and would be waited for.
+  while (!closed.signal.aborted) {
+    server.server.closeIdleConnections()
+    await clock.sleep(CLOSE_IDLE_MS, closed.signal)
+  }
+  await closing
+  await following.close()
+}
+
+function joinRoutes(server: HttpServer, options: HttpOptions, { follower, streams, whenDecided }: Following): void {
+  const { app, clock, rateLimit, versions = apiVersions } = options
   const database = app.databases.read
-  const callers = createCallers(app.keys, createRateLimiter(clock, rateLimit))
-  intakeRoutes(server, { callers, ...acceptsOf(options) })
-  paymentRoutes(server, {
-    callers,
+  const routes = collectRoutes(server)
+  const dates = versions.map(({ date }) => date)
+  const callers = createCallers(app.keys, createRateLimiter(clock, rateLimit), dates)
+  translateVersions(server, versions, callers.versionOf)
+  const events: Parameters<typeof createShow>[0]['events'] = ({ tenant, mode, id }) =>
+    eventsOfKey(database, { key: id, tenant, mode, limit: EVENTS_MAX })
+  const show = createShow({
     find: async (ref) => (await findPayments(database, [ref]))[0],
-    events: ({ tenant, mode, id }) => eventsOfKey(database, { key: id, tenant, mode, limit: EVENTS_MAX }),
+    events,
     openDetails: async (tenant, sealed) => (await app.seal.open([sealed], detailsContext(tenant)))[0]?.toString('utf8'),
+  })
+  const accepts = acceptsOf(options)
+  intakeRoutes(server, { callers, show, whenDecided, ...accepts })
+  operationRoutes(server, { callers, show, whenDecided, ...accepts })
+  paymentRoutes(server, { callers, show, events })
+  paymentListRoutes(server, {
+    callers,
+    cursors: app.cursors,
+    list: (about) => listPayments(database, about),
+    customerToken: (tenant, customer) => customerToken(app.seal.digest, tenant, customer),
   })
   ledgerRoutes(server, {
     callers,
     trialBalance: (about) => trialBalance(database, about),
     accountBalances: (about) => accountBalances(database, about),
+    listAccounts: (about) => listAccounts(database, about),
+    cursors: app.cursors,
   })
+  eventRoutes(server, { callers, follower, streams, cursors: app.cursors, types: publicTypes(app.modules) })
+  webhookRoutes(server, { callers, cursors: app.cursors, endpoints: app.endpoints })
   erasureRoutes(server, { callers, eraseCustomer: app.eraseCustomer })
+  docsRoutes(server, () => openApiOf(routes, { version: options.version, versions: dates }))
   systemRoutes(server, { ...options, modules: app.modules, database })
 }
 
 /** The door, counted, and closed while there is no room behind it. */
-function acceptsOf({ app, disk, logger, instruments }: HttpOptions): Pick<App, 'acceptPayment' | 'acceptWebhook'> {
+function acceptsOf({
+  app,
+  clock,
+  disk,
+  logger,
+  instruments,
+}: HttpOptions): Pick<App, 'acceptPayment' | 'acceptOperation' | 'acceptWebhook'> {
   const admit = createAdmission(disk, logger)
   return {
     async acceptPayment(offer) {
+      const begunMs = clock.monotonicMs()
       const outcome = await admit(() => app.acceptPayment(offer))
-      instruments.accepted('payment', outcome.status)
+      instruments.accepted('payment', outcome.status, clock.monotonicMs() - begunMs)
+      return outcome
+    },
+    async acceptOperation(offer) {
+      const begunMs = clock.monotonicMs()
+      const outcome = await admit(() => app.acceptOperation(offer))
+      instruments.accepted('operation', outcome.status, clock.monotonicMs() - begunMs)
       return outcome
     },
     async acceptWebhook(offer) {
+      const begunMs = clock.monotonicMs()
       const outcome = await admit(() => app.acceptWebhook(offer))
-      instruments.accepted('webhook', 'accepted')
+      instruments.accepted('webhook', 'accepted', clock.monotonicMs() - begunMs)
       return outcome
     },
   }

@@ -1,10 +1,11 @@
+import { Type } from 'typebox'
 import type { RunningApp } from '#app'
 import type { Clock } from '#kernel/clock'
 import type { Database } from '#kernel/database'
 import type { HttpServer } from '#kernel/http'
 import { asyncApiOf, lagOfGroups, type Module } from '#log'
 import type { Instruments } from './instruments.ts'
-import { whyNotReady } from './readiness.ts'
+import { readinessOf } from './readiness.ts'
 
 export type SystemPorts = {
   readonly modules: readonly Module[]
@@ -15,17 +16,35 @@ export type SystemPorts = {
   readonly version: string
 }
 
+const Lag = Type.Union([Type.Number(), Type.Null()], {
+  description: 'Age of the oldest event that some group has not read yet; null with the database away.',
+})
+const Healthy = Type.Object({ status: Type.Literal('ok') })
+const Ready = Type.Object({ status: Type.Literal('ready'), lag_seconds: Lag })
+const NotReady = Type.Object({
+  status: Type.Literal('not_ready'),
+  lag_seconds: Lag,
+  reasons: Type.Array(Type.String()),
+})
+
 /** For probes, scrapers and tools: no key is asked, and nothing of any tenant is said. */
 export function systemRoutes(server: HttpServer, ports: SystemPorts): void {
   const { database, running, clock, instruments, modules, version } = ports
   const document = asyncApiOf(modules, { title: 'Millrace', version })
 
-  server.get('/healthz', async () => ({ status: 'ok' }))
+  const health = { summary: 'Whether the process lives', response: { 200: Healthy } }
+  server.get('/healthz', { schema: health }, async () => ({ status: 'ok' as const }))
 
-  server.get('/readyz', async (_, reply) => {
-    const reasons = await whyNotReady(database, running, clock)
-    if (reasons.length > 0) reply.code(503)
-    return reasons.length > 0 ? { status: 'not_ready', reasons } : { status: 'ready' }
+  const readiness = {
+    summary: 'Whether the process should get traffic',
+    description: '503 while a group has halted or lags by more than a minute, or the database is away.',
+    response: { 200: Ready, 503: NotReady },
+  }
+  server.get('/readyz', { schema: readiness }, async (_, reply) => {
+    const { reasons, lagSeconds } = await readinessOf(database, running, clock)
+    if (reasons.length === 0) return { status: 'ready' as const, lag_seconds: lagSeconds }
+    reply.code(503)
+    return { status: 'not_ready' as const, lag_seconds: lagSeconds, reasons: [...reasons] }
   })
 
   server.get('/metrics', async (_, reply) => {

@@ -3,20 +3,28 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { UsageError } from './errors.ts'
 
-const name = 'millrace.config.ts'
+/** The second is for a folder whose package.json says `commonjs`: Node would not read the first as a module there. */
+const names = ['millrace.config.ts', 'millrace.config.mts'] as const
 
-/** What `millrace.config.ts` exports by default, unchecked; no settings where there is no such file. */
-export async function readConfigFile(cwd: string): Promise<unknown> {
-  const path = join(cwd, name)
-  if (!(await isThere(path))) return {}
-  const loaded = await load(path)
-  if (!('default' in loaded)) throw new UsageError(`${name} must have a default export: an object of settings.`)
-  return loaded.default
+export type ConfigFile = { readonly name: string; readonly settings: unknown }
+
+/** What the configuration in the folder exports by default, unchecked; no settings where there is none. */
+export async function readConfigFile(cwd: string): Promise<ConfigFile> {
+  const [first, second] = await Promise.all(names.map((name) => isThere(cwd, name)))
+  if (first && second) throw new UsageError(`There are both ${names.join(' and ')}: remove one.`)
+  const name = second ? names[1] : names[0]
+  return { name, settings: first || second ? await load(cwd, name) : {} }
 }
 
-async function load(path: string): Promise<object> {
+async function load(cwd: string, name: string): Promise<unknown> {
+  const loaded = await importFile(cwd, name)
+  if ('default' in loaded) return loaded.default
+  throw new UsageError(`${name} must have a default export: an object of settings.`)
+}
+
+async function importFile(cwd: string, name: string): Promise<object> {
   try {
-    const loaded: object = await import(pathToFileURL(path).href)
+    const loaded: object = await import(pathToFileURL(join(cwd, name)).href)
     return loaded
   } catch (error) {
     // Neither message nor cause goes on: they quote the source, and the source holds secrets.
@@ -25,9 +33,9 @@ async function load(path: string): Promise<object> {
   }
 }
 
-async function isThere(path: string): Promise<boolean> {
+async function isThere(cwd: string, name: string): Promise<boolean> {
   try {
-    await access(path)
+    await access(join(cwd, name))
     return true
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false

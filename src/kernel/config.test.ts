@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -21,6 +21,7 @@ test('without any setting there is a local server that keeps its data in .millra
     gateways: {},
     risk: { perCustomerAMinute: 30, perMerchantAMinute: 60_000, amountMax: 100_000_000 },
     rateLimit: { perSecond: 100, burst: 200 },
+    webhooks: { allowHosts: [], backlogMax: 10_000 },
   })
 })
 
@@ -86,6 +87,14 @@ const badFiles = [
     'gateways.main.webhookSecrets must name a signing secret: without one no webhook can be trusted.',
   ],
   [
+    `{ gateways: { main: { ...${stripe}, apiKey: { secret: 'no name' } } } }`,
+    `gateways.main.apiKey ${inFile} must be a text of 1 to 512 characters, or { secret: 'NAME' }, set by \`millrace secret set NAME\`.`,
+  ],
+  [
+    `{ gateways: { main: { ...${stripe}, webhookSecrets: [{ name: 'STRIPE' }] } } }`,
+    `gateways.main.webhookSecrets.0 ${inFile} must be a text of 1 to 512 characters, or { secret: 'NAME' }, set by \`millrace secret set NAME\`.`,
+  ],
+  [
     `{ mode: 'live', gateways: { sim: { gateway: 'simulated', merchant: 'mer_1' } } }`,
     'gateways.sim.gateway must not be simulated in live mode: it moves no money.',
   ],
@@ -120,6 +129,41 @@ test('a file without a default export is refused', async (t) => {
   const cwd = await directory(t)
   await writeFile(join(cwd, 'millrace.config.ts'), 'export const port = 1\n')
   await assertRefused(cwd, {}, 'millrace.config.ts must have a default export: an object of settings.')
+})
+
+test('a secret may be named instead of given, and a name is shown', async (t) => {
+  const cwd = await directory(
+    t,
+    `{ gateways: { main: { ...${stripe}, webhookSecrets: ['${secret}', { secret: 'STRIPE_HOOK' }], apiKey: { secret: 'STRIPE_KEY' } } } }`,
+  )
+  const config = await loadConfig({ cwd, env: {} })
+  assert.deepEqual(config.gateways.main?.webhookSecrets, [secret, { secret: 'STRIPE_HOOK' }])
+  const printed = JSON.stringify(describeConfig(config))
+  assert.match(printed, /"apiKey":\{"secret":"STRIPE_KEY"\}/)
+  assert.match(printed, /"webhookSecrets":\["\*\*\*",\{"secret":"STRIPE_HOOK"\}\]/)
+  assert.doesNotMatch(printed, /very_secret/)
+})
+
+test('beside a package.json of CommonJS the file is called .mts, and only one of the two may be there', async (t) => {
+  const cwd = await directory(t)
+  await writeFile(join(cwd, 'package.json'), '{ "type": "commonjs" }')
+  await writeFile(join(cwd, 'millrace.config.mts'), 'const port: number = 4041\nexport default { port }\n')
+  assert.equal((await loadConfig({ cwd, env: {} })).port, 4041)
+  await writeFile(join(cwd, 'millrace.config.ts'), 'export default { port: 4042 }\n')
+  await assertRefused(cwd, {}, 'There are both millrace.config.ts and millrace.config.mts: remove one.')
+  const wrong = await directory(t)
+  await writeFile(join(wrong, 'millrace.config.mts'), 'export default { prot: 1 }\n')
+  await assertRefused(wrong, {}, 'prot in millrace.config.mts is not a setting. Did you mean port?')
+})
+
+test('docs/install.md has every variable of the environment, and no other', async (t) => {
+  const page = await readFile(join(import.meta.dirname, '../../docs/install.md'), 'utf8')
+  const documented = [...page.matchAll(/^\| `([A-Z_]+)` \|/gm)].map(([, name]) => name)
+  await assert.rejects(loadConfig({ cwd: await directory(t), env: { MILLRACE_ZZZZZZZZZZ: '1' } }), (error) => {
+    const known = /Known are (.*)\.$/.exec(error instanceof UsageError ? error.message : '')?.[1]?.split(', ')
+    assert.deepEqual(documented.sort(), known?.sort())
+    return true
+  })
 })
 
 test('what tests leave in the environment is no mistake', async (t) => {

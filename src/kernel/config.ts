@@ -4,6 +4,7 @@ import { checkSettings } from './config-check.ts'
 import { environmentSettings } from './config-environment.ts'
 import { readConfigFile } from './config-file.ts'
 import { UsageError } from './errors.ts'
+import { type TracingSettings, tracingSettings } from './tracing-config.ts'
 
 const closed = { additionalProperties: false } as const
 const Mode = Type.Union([Type.Literal('test'), Type.Literal('live')], { description: 'test or live' })
@@ -11,6 +12,9 @@ const HttpUrl = Type.String({ pattern: '^https?://[^\\s]+$', description: 'an ht
 const Secret = Type.String({ minLength: 1, maxLength: 512, description: 'a text of 1 to 512 characters' })
 const Count = Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'a whole number from 1 to 1000000' })
 const Name = Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', description: 'up to 64 letters, digits, _ and -' })
+const SecretSetting = Type.Union([Secret, Type.Object({ secret: Name }, closed)], {
+  description: "a text of 1 to 512 characters, or { secret: 'NAME' }, set by `millrace secret set NAME`",
+})
 
 const GatewaySettings = Type.Object(
   {
@@ -21,9 +25,9 @@ const GatewaySettings = Type.Object(
       pattern: '^mer_[A-Za-z0-9]{1,60}$',
       description: 'mer_ and up to 60 letters and digits: the merchant of payments that begin at the gateway',
     }),
-    webhookSecrets: Type.Optional(Type.Array(Secret, { maxItems: 8, description: 'a list of up to 8 texts' })),
+    webhookSecrets: Type.Optional(Type.Array(SecretSetting, { maxItems: 8, description: 'a list of up to 8 texts' })),
     url: Type.Optional(HttpUrl),
-    apiKey: Type.Optional(Secret),
+    apiKey: Type.Optional(SecretSetting),
   },
   { ...closed, description: 'an object with gateway, merchant, webhookSecrets and so on' },
 )
@@ -77,6 +81,20 @@ const Settings = Type.Object(
         { ...closed, description: 'an object of limits' },
       ),
     ),
+    webhooks: Type.Optional(
+      Type.Object(
+        {
+          allowHosts: Type.Optional(
+            Type.Array(Type.String({ pattern: '^[A-Za-z0-9.:\\[\\]-]{1,253}$' }), {
+              maxItems: 100,
+              description: 'a list of up to 100 hosts, as in a URL, that may be private addresses',
+            }),
+          ),
+          backlogMax: Type.Optional(Count),
+        },
+        { ...closed, description: 'an object with allowHosts and backlogMax' },
+      ),
+    ),
     rateLimit: Type.Optional(
       Type.Object(
         { perSecond: Type.Optional(Count), burst: Type.Optional(Count) },
@@ -90,15 +108,18 @@ const Settings = Type.Object(
 export type Settings = Static<typeof Settings>
 type Mode = Static<typeof Mode>
 
+/** A secret itself, or the name under which it is kept sealed in the database. */
+export type SecretSetting = Static<typeof SecretSetting>
+
 export type GatewayConfig = {
   readonly gateway: 'stripe' | 'simulated'
   readonly tenant: string | undefined
   readonly mode: Mode
   readonly merchant: string
   /** Several while one is being replaced. */
-  readonly webhookSecrets: readonly string[]
+  readonly webhookSecrets: readonly SecretSetting[]
   readonly url: string | undefined
-  readonly apiKey: string | undefined
+  readonly apiKey: SecretSetting | undefined
 }
 
 export type Config = {
@@ -113,24 +134,30 @@ export type Config = {
   readonly gateways: Readonly<Record<string, GatewayConfig>>
   readonly risk: Readonly<Required<NonNullable<Settings['risk']>>>
   readonly rateLimit: Readonly<Required<NonNullable<Settings['rateLimit']>>>
+  readonly webhooks: {
+    /** Hosts of endpoints that may be, or lead to, private addresses. */
+    readonly allowHosts: readonly string[]
+    /** Deliveries of one endpoint that may be open; what comes on top waits in its stream. */
+    readonly backlogMax: number
+  }
+  /** From the standard OpenTelemetry variables; absent: nothing is traced. */
+  readonly tracing?: TracingSettings
 }
 
 /**
- * Settings of `millrace.config.ts` in `cwd`, and over them those of the environment. Whatever is unknown
+ * Settings of `millrace.config.ts` (or `.mts`) in `cwd`, and over them those of the environment. Whatever is unknown
  * or wrong is refused by name, with what would be right; no value is ever repeated in the error.
  */
 export async function loadConfig(from: {
   cwd: string
   env: Readonly<Record<string, string | undefined>>
 }): Promise<Config> {
-  const file = checkSettings(Settings, await readConfigFile(from.cwd), nameInFile)
+  const { name, settings } = await readConfigFile(from.cwd)
+  const file = checkSettings(Settings, settings, (path) => (path === '' ? name : `${path} in ${name}`))
   const { values, variableOf } = environmentSettings(from.env)
   const environment = checkSettings(Settings, values, variableOf)
-  return withDefaults({ ...file, ...environment }, from.cwd)
-}
-
-function nameInFile(path: string): string {
-  return path === '' ? 'millrace.config.ts' : `${path} in millrace.config.ts`
+  const tracing = tracingSettings(from.env)
+  return { ...withDefaults({ ...file, ...environment }, from.cwd), ...(tracing ? { tracing } : {}) }
 }
 
 /** The configuration as it may be printed: secrets and passwords are masked. */
@@ -138,6 +165,7 @@ export function describeConfig(config: Config): unknown {
   return {
     ...config,
     databaseUrl: withoutPassword(config.databaseUrl),
+    ...(config.tracing ? { tracing: { ...config.tracing, url: withoutPassword(config.tracing.url) } } : {}),
     gateways: Object.fromEntries(
       Object.entries(config.gateways).map(([account, gateway]) => [account, describeGateway(gateway)]),
     ),
@@ -150,9 +178,14 @@ function describeGateway(gateway: GatewayConfig): unknown {
   return {
     ...gateway,
     url: withoutPassword(gateway.url),
-    apiKey: gateway.apiKey === undefined ? undefined : masked,
-    webhookSecrets: gateway.webhookSecrets.map(() => masked),
+    apiKey: gateway.apiKey === undefined ? undefined : describeSecret(gateway.apiKey),
+    webhookSecrets: gateway.webhookSecrets.map(describeSecret),
   }
+}
+
+/** A name reveals nothing. */
+function describeSecret(secret: SecretSetting): SecretSetting {
+  return typeof secret === 'string' ? masked : secret
 }
 
 /** Only what is surely harmless is kept: passwords hide in queries too. */
@@ -176,6 +209,7 @@ function withDefaults(settings: Settings, cwd: string): Config {
     gateways: Object.fromEntries(gateways.map(([account, gateway]) => [account, toGateway(account, gateway, mode)])),
     risk: { perCustomerAMinute: 30, perMerchantAMinute: 60_000, amountMax: 100_000_000, ...settings.risk },
     rateLimit: { perSecond: 100, burst: 200, ...settings.rateLimit },
+    webhooks: { allowHosts: [], backlogMax: 10_000, ...settings.webhooks },
   }
 }
 

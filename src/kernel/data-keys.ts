@@ -9,7 +9,7 @@ import type { MasterKey } from './master-key.ts'
 import type { Random } from './random.ts'
 import { bringKeys, destroyKeys, holdBack, keysById, registerErasure } from './vault-sql.ts'
 
-/** Whose data it is: `person:<digest>`, or `payment:<id>` while the person is not known. */
+/** Whose data it is: `person:<digest>`, `payment:<id>` while the person is not known, `secret:<id>` of the installation. */
 export type Subject = { readonly tenant: string; readonly subject: string }
 
 /** A key to seal with. Until it is stored, its row has to be written together with what was sealed under it. */

@@ -4,12 +4,14 @@
  */
 export const refusals = {
   amount_invalid: { status: 422, title: 'The amount must be a positive whole number of minor units' },
+  amount_too_large: { status: 422, title: 'The amount is larger than what is left to capture or refund' },
   api_key_invalid: { status: 401, title: 'No valid API key came with the request' },
   body_invalid: { status: 400, title: 'The request body has a field that is not as documented' },
   body_malformed: { status: 400, title: 'The request body is not valid JSON' },
   body_too_large: { status: 413, title: 'The request body is larger than the limit' },
   content_type_unsupported: { status: 415, title: 'The request body must be application/json' },
   currency_unknown: { status: 422, title: 'The currency must be an ISO 4217 code' },
+  cursor_invalid: { status: 400, title: 'The cursor does not belong to this list' },
   database_unavailable: { status: 503, title: 'The database does not answer now; try again' },
   disk_full: { status: 503, title: 'The disk is too full to accept anything safely; try again later' },
   gateway_account_not_found: { status: 404, title: 'No gateway account has this name' },
@@ -22,13 +24,21 @@ export const refusals = {
     status: 503,
     title: 'The log did not confirm the request; try again under the same idempotency key',
   },
+  parameter_invalid: { status: 400, title: 'A parameter of the address or a header is not as documented' },
   payment_not_found: { status: 404, title: 'No payment has this id' },
+  payment_state_invalid: { status: 409, title: 'The payment is not in a state in which that can be done' },
   payment_rejected: { status: 422, title: 'The payment was refused by the risk rules' },
   rate_limited: { status: 429, title: 'This API key sends more requests than it may' },
   route_not_found: { status: 404, title: 'There is nothing here' },
   method_not_allowed: { status: 405, title: 'This address does not take that method' },
   signature_invalid: { status: 400, title: 'The webhook signature does not match its body' },
   signature_stale: { status: 400, title: 'The webhook signature is older than the tolerance' },
+  streams_too_many: { status: 429, title: 'This API key holds as many event streams open as it may' },
+  version_unknown: { status: 400, title: 'There is no API version of this date' },
+  webhook_endpoint_not_found: { status: 404, title: 'No webhook endpoint has this id' },
+  webhook_endpoints_too_many: { status: 409, title: 'There are as many webhook endpoints as there may be' },
+  webhook_message_not_found: { status: 404, title: 'The endpoint has no message of this sequence' },
+  webhook_url_refused: { status: 422, title: 'Webhooks cannot be sent to this address' },
 } as const satisfies Record<string, { status: number; title: string }>
 
 export type RefusalCode = keyof typeof refusals

@@ -11,9 +11,59 @@ type Check = (value: unknown) => { value: unknown } | { error: Refusal }
  * or removed. The first mistake becomes a refusal that names the field and what would be right.
  */
 export function compileRequestSchema(schema: TSchema, part: string): Check {
-  if (part === 'body') requireClosed(schema, part)
+  if (part === 'body' || part === 'querystring') requireClosed(schema, part)
   const validator = Compile(schema)
-  return (value) => (validator.Check(value) ? { value } : { error: refusalOf(validator.Errors(value)) })
+  if (part === 'body') {
+    return (value) => {
+      if (!validator.Check(value)) return { error: refusalOf(validator.Errors(value)) }
+      const field = unstorableField(value)
+      return field === undefined ? { value } : { error: unstorableRefusal(field) }
+    }
+  }
+  return (value) => {
+    const field = validator.Check(value) ? unstorableField(value) : parameterOf(validator.Errors(value))
+    return field === undefined ? { value } : { error: parameterRefusal(schema, field) }
+  }
+}
+
+/**
+ * Where a text is that PostgreSQL does not take: one with a NUL or half a surrogate pair. What is sealed could hold it, but
+ * its digest, and whatever reads it later, could not.
+ */
+function unstorableField(value: unknown, path: readonly string[] = []): string | undefined {
+  if (typeof value === 'string') return isStorable(value) ? undefined : path.join('.')
+  if (typeof value !== 'object' || value === null) return undefined
+  for (const [name, part] of Object.entries(value)) {
+    // Such a name cannot be said back either.
+    const found = isStorable(name) ? unstorableField(part, [...path, name]) : path.join('.')
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+function isStorable(text: string): boolean {
+  return !text.includes('\0') && text.isWellFormed()
+}
+
+function unstorableRefusal(field: string): Refusal {
+  return new Refusal('body_invalid', { field, detail: `${field} must hold neither NUL nor half a surrogate pair` })
+}
+
+function parameterOf(errors: readonly TLocalizedValidationError[]): string {
+  const [first] = errors
+  invariant(first, 'what does not fit a schema has an error')
+  return fieldOf(first)
+}
+
+/** Parameters are texts with a grammar each: what would be right is said by the schema's own description. */
+function parameterRefusal({ properties = {} }: ObjectKeywords, field: string): Refusal {
+  if (!Object.hasOwn(properties, field)) {
+    const known = Object.keys(properties).join(', ')
+    const detail = known === '' ? 'takes no parameters' : `takes only: ${known}`
+    return new Refusal('parameter_invalid', { field, detail: `This address ${detail}` })
+  }
+  const { description }: { description?: string } = properties[field] ?? {}
+  return new Refusal('parameter_invalid', { field, ...(description ? { detail: `${field}: ${description}` } : {}) })
 }
 
 /**

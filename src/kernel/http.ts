@@ -11,7 +11,7 @@ import fastify, {
 import type { Logger } from 'pino'
 import type { Static, TSchema } from 'typebox'
 import type { Clock } from './clock.ts'
-import { Refusal } from './errors.ts'
+import { Refusal, type RefusalCode } from './errors.ts'
 import { answerBrokenRequest } from './http-broken.ts'
 import { parseJson } from './http-json.ts'
 import { methodsAt, type RouteTable } from './http-methods.ts'
@@ -26,6 +26,16 @@ declare module 'fastify' {
     rawBody: Buffer
     /** W3C trace context: the caller's where it was well formed, else a new one. */
     traceparent: string
+  }
+  /** What a route says of itself beside the shapes it takes and gives: the API's document is made of it. */
+  interface FastifySchema {
+    /** One line: what it does. Routes without one are for probes and gateways, and not in the document. */
+    summary?: string
+    description?: string
+    /** Headers it reads, by name. */
+    headersRead?: Readonly<Record<string, { readonly description: string; readonly isRequired?: boolean }>>
+    /** Refusals of its own, beside those that any request can meet. */
+    refusals?: readonly RefusalCode[]
   }
 }
 
@@ -119,6 +129,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   answerMissingRoutes(server)
   readJsonBodies(server)
   server.setValidatorCompiler(({ schema, httpPart }) => compileRequestSchema(schema, httpPart ?? 'body'))
+  // Response schemas document, and are compared with real answers in tests. Made into a serializer, one that lags
+  // behind its handler would drop fields in silence.
+  server.setSerializerCompiler(() => JSON.stringify)
   return server
 }
 

@@ -49,6 +49,7 @@ export type AppSettings = {
   readonly fetch?: HttpFetch
   readonly scorer?: RiskScorer
   readonly process?: string
+  readonly webhooks?: AppOptions['webhooks']
 }
 
 export type PaymentAsked = { key: string; tenant?: string; mode?: Mode } & Partial<PaymentFields>
@@ -191,6 +192,7 @@ function optionsOf({
   fetch,
   scorer,
   process: name,
+  webhooks,
   report,
 }: Given): AppOptions {
   const unreachable: HttpFetch = () => Promise.reject(new Error('nothing is called here'))
@@ -200,6 +202,7 @@ function optionsOf({
     accounts: accounts ?? [stripeAccount()],
     risk: { perCustomerAMinute: 1_000_000, perMerchantAMinute: 1_000_000, amountMax: 1_000_000_000_000 },
     ...(scorer ? { scorer } : {}),
+    ...(webhooks ? { webhooks } : {}),
     process: name ?? `process_${process.pid}_${++processes}`,
     report: report ?? (() => {}),
   }

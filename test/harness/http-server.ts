@@ -5,9 +5,12 @@ import { systemClock } from '#kernel/clock'
 import type { Mode } from '#kernel/ids'
 import { systemRandom } from '#kernel/random'
 import { createLogger } from '#kernel/telemetry'
+import type { ApiVersion } from '../../src/http/versions.ts'
 import type { AppUnderTest } from './app.ts'
 
 type Ending = { after(work: () => Promise<void>): void }
+
+type HttpSettings = Pick<Parameters<typeof startHttp>[0], 'rateLimit'> & { readonly versions: readonly ApiVersion[] }
 
 export type HttpUnderTest = {
   readonly url: string
@@ -17,7 +20,11 @@ export type HttpUnderTest = {
 }
 
 /** The HTTP edge as `npm start` has it, on a free port of loopback, before an app that it starts. */
-export async function openHttp(t: Ending, under: AppUnderTest): Promise<HttpUnderTest> {
+export async function openHttp(
+  t: Ending,
+  under: AppUnderTest,
+  settings: Partial<HttpSettings> = {},
+): Promise<HttpUnderTest> {
   let log = ''
   const destination = {
     write(line: string) {
@@ -37,6 +44,7 @@ export async function openHttp(t: Ending, under: AppUnderTest): Promise<HttpUnde
     host: '127.0.0.1',
     port: 0,
     version: '0.0.0',
+    ...settings,
   })
   t.after(() => http.stop())
   return {

@@ -172,6 +172,12 @@ test('over HTTP, a stranger’s key reads nothing, and is told no more than of w
     const answer = await fetch(new URL(path, http.url), { headers: { authorization: `Bearer ${apiKey}` } })
     return { status: answer.status, body: withoutTrace(await answer.json()) }
   }
+  const countAt = async (path: string, apiKey: string): Promise<number> => {
+    const { body } = await get(path, apiKey)
+    return typeof body === 'object' && body !== null && 'data' in body && Array.isArray(body.data)
+      ? body.data.length
+      : -1
+  }
   const pairs: [ours: string, nobodys: string][] = [
     [`/v1/payments/${id}`, '/v1/payments/pay_nobody'],
     [`/v1/payments/${id}/events`, '/v1/payments/pay_nobody/events'],
@@ -189,6 +195,11 @@ test('over HTTP, a stranger’s key reads nothing, and is told no more than of w
     const { status, body } = await get('/v1/trial-balance', stranger)
     assert.equal(status, 200)
     assert.doesNotMatch(JSON.stringify(body), /mer_same/)
+    for (const list of ['/v1/payments', '/v1/accounts', '/v1/events']) {
+      assert.deepEqual((await get(list, stranger)).status, 200, list)
+      assert.deepEqual(await countAt(list, stranger), 0, list)
+      assert.ok((await countAt(list, owner)) > 0, list)
+    }
   }
   // To erase is to name a customer of one's own.
   const [south] = strangers

@@ -11,6 +11,8 @@ create table access.api_key (
   id text not null unique,
   tenant text not null references access.tenant,
   mode text not null check (mode in ('test', 'live')),
+  -- Of the API: what the key was made with, and keeps.
+  version text not null check (version ~ '^\d{4}-\d{2}-\d{2}$'),
   created_at timestamptz not null,
   revoked_at timestamptz
 );

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { explainError, explainOutput, StartFailure } from './failure.ts'
+import { explainError, explainOutput, isPassing, StartFailure } from './failure.ts'
 
 const outputs: [output: string, line: RegExp][] = [
   ['initdb: error: could not write file "/d/x": No space left on device', /disk that holds \/d is full/],
@@ -19,6 +19,18 @@ test('whatever PostgreSQL says when it gives up becomes one line that says what 
     assert.match(message, line)
     assert.doesNotMatch(message, /\n/)
   }
+})
+
+// A full disk was once taken for a lock file about to go away, and told ten seconds later.
+test('what a dead server still holds is waited for, and what only a person can put right is not', () => {
+  for (const output of [
+    'FATAL:  pre-existing shared memory block (key 1, ID 2) is still in use',
+    'FATAL:  lock file "postmaster.pid" already exists\nHINT:  Is another postmaster (PID 7) running?',
+    'FATAL:  lock file "postmaster.pid" is empty',
+    'LOG:  could not bind IPv4 address "127.0.0.1": Address already in use',
+  ])
+    assert.ok(isPassing(output), output)
+  for (const [output] of outputs) assert.ok(!isPassing(output), output)
 })
 
 test('errors of the file system become a line with the path, and others stay what they are', () => {

@@ -18,6 +18,13 @@ export function explainOutput(output: string, dataDir: string): StartFailure {
   return new StartFailure(`PostgreSQL did not start in ${dataDir}: ${last || 'it said nothing'}`)
 }
 
+/** Whether what postgres wrote before it gave up goes away by itself: what a dead server held, or a port just taken. */
+export function isPassing(output: string): boolean {
+  return /pre-existing shared memory block|lock file "[^"]*" (?:already exists|is empty)|Address already in use/.test(
+    output,
+  )
+}
+
 const full = (path: string): string =>
   `The disk that holds ${path} is full: free some space, or choose a data directory on another disk.`
 const unwritable = (path: string): string =>

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
-import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 import { systemClock } from '#kernel/clock'
+import { systemRandom } from '#kernel/random'
 import type { Place } from './cluster.ts'
-import { explainOutput, StartFailure } from './failure.ts'
+import { explainOutput, isPassing, StartFailure } from './failure.ts'
 import { spawnAs } from './identity.ts'
 import { disarmStalePidFile, findPostmaster, stopPostmaster } from './postmaster.ts'
 
@@ -38,9 +38,6 @@ export async function launch(options: Launch): Promise<{ pid: number; port: numb
     await systemClock.sleep(RETRY_MS)
   }
 }
-
-const isPassing = (output: string): boolean =>
-  /pre-existing shared memory block|lock file|Address already in use/.test(output)
 
 async function tryLaunch(options: Launch, port: number): Promise<Attempt> {
   const { dataDir } = options.place
@@ -102,7 +99,7 @@ async function requireFree(port: number): Promise<void> {
  */
 async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < PORT_ATTEMPTS_MAX; attempt++) {
-    const free = await bind(randomInt(20_000, 32_768)).catch(() => undefined)
+    const free = await bind(20_000 + Math.floor(systemRandom.unit() * 12_768)).catch(() => undefined)
     if (free !== undefined) return free
   }
   return bind(0)

@@ -9,9 +9,8 @@ import { findPostmaster } from './postmaster.ts'
  * only: makes nothing, takes no lock. @throws StartFailure where there is no cluster at all.
  */
 export function findRunning(wanted: string): string | undefined {
-  if (!existsSync(dirname(wanted))) throw noData(wanted)
+  if (!hasCluster(wanted)) throw noData(wanted)
   const { dataDir } = findPlace(wanted)
-  if (!existsSync(join(dataDir, 'PG_VERSION'))) throw noData(wanted)
   const found = findPostmaster(dataDir)
   if (!found?.isReady) return undefined
   try {
@@ -20,6 +19,11 @@ export function findRunning(wanted: string): string | undefined {
   } catch (error) {
     throw explainError(error, secretFile(dataDir))
   }
+}
+
+/** Whether PostgreSQL has ever been set up on this data directory. Looks only. */
+export function hasCluster(wanted: string): boolean {
+  return existsSync(dirname(wanted)) && existsSync(join(findPlace(wanted).dataDir, 'PG_VERSION'))
 }
 
 function noData(wanted: string): StartFailure {

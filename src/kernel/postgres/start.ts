@@ -51,6 +51,14 @@ export async function startPostgres(options: PostgresOptions): Promise<EmbeddedP
   }
 }
 
+/** Tells the servers that this process holds to end at once, and waits for none: it is about to end itself. */
+export function stopHeldServers(): void {
+  for (const dataDir of locks.keys()) {
+    const found = findPostmaster(dataDir)
+    if (found) void stopPostmaster(found.pid, dataDir, 'immediate')
+  }
+}
+
 /** Keeps the directory's lock as long as the server is ours, and lets go of it when there is none. */
 async function holding<T>(dataDir: string, work: () => Promise<T>): Promise<T> {
   if (locks.has(dataDir)) return work()

@@ -1,0 +1,120 @@
+/** A request that runs as it stands: in the API's document, on its page, and in a test that sends every one of them. */
+export type Example = {
+  /** As it is declared: `GET /v1/payments/:id`. */
+  readonly route: string
+  readonly summary: string
+  /** `{payment}` and the like stand for ids that an earlier example was answered with. */
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: Readonly<Record<string, unknown>>
+  readonly status: number
+  /** By what name later examples know the id in the answer. */
+  readonly names?: string
+}
+
+const order = { amount: 1999, currency: 'EUR', merchant: 'mer_books', payment_method: 'pm_sim_approve' }
+
+/** In an order in which they can be sent one after the other. */
+export const examples: readonly Example[] = [
+  {
+    route: 'POST /v1/payments',
+    summary: 'Take 19.99 EUR, and wait until it is decided',
+    path: '/v1/payments',
+    headers: { 'Idempotency-Key': 'order-1', Prefer: 'wait=20' },
+    body: { ...order, customer: 'ada@example.com', description: 'Two books', metadata: { cart: '7' } },
+    status: 201,
+    names: 'payment',
+  },
+  {
+    route: 'GET /v1/payments/:id',
+    summary: 'What became of it',
+    path: '/v1/payments/{payment}',
+    status: 200,
+  },
+  {
+    route: 'GET /v1/payments/:id/events',
+    summary: 'What happened to it, step by step',
+    path: '/v1/payments/{payment}/events',
+    status: 200,
+  },
+  {
+    route: 'GET /v1/payments',
+    summary: 'The last captured payments of a customer',
+    path: '/v1/payments?status=captured&customer=ada%40example.com&limit=10',
+    status: 200,
+  },
+  {
+    route: 'POST /v1/payments/:id/refunds',
+    summary: 'Give a part back, and wait until it is done',
+    path: '/v1/payments/{payment}/refunds',
+    headers: { 'Idempotency-Key': 'refund-1', Prefer: 'wait=20' },
+    body: { amount: 500 },
+    status: 201,
+  },
+  {
+    route: 'POST /v1/payments',
+    summary: 'Hold 19.99 EUR, to be captured when the goods leave',
+    path: '/v1/payments',
+    headers: { 'Idempotency-Key': 'order-2', Prefer: 'wait=20' },
+    body: { ...order, capture_mode: 'manual' },
+    status: 201,
+    names: 'hold',
+  },
+  {
+    route: 'POST /v1/payments/:id/capture',
+    summary: 'Take a part of it; the rest is released',
+    path: '/v1/payments/{hold}/capture',
+    headers: { 'Idempotency-Key': 'capture-2', Prefer: 'wait=20' },
+    body: { amount: 1200 },
+    status: 201,
+  },
+  {
+    route: 'POST /v1/payments',
+    summary: 'Hold another amount',
+    path: '/v1/payments',
+    headers: { 'Idempotency-Key': 'order-3', Prefer: 'wait=20' },
+    body: { ...order, capture_mode: 'manual' },
+    status: 201,
+    names: 'other',
+  },
+  {
+    route: 'POST /v1/payments/:id/cancel',
+    summary: 'Let it go',
+    path: '/v1/payments/{other}/cancel',
+    headers: { 'Idempotency-Key': 'cancel-3', Prefer: 'wait=20' },
+    body: {},
+    status: 201,
+  },
+  {
+    route: 'GET /v1/accounts',
+    summary: 'Accounts that hold euros',
+    path: '/v1/accounts?currency=EUR&limit=10',
+    status: 200,
+  },
+  {
+    route: 'GET /v1/accounts/:id',
+    summary: 'What a merchant is owed',
+    path: '/v1/accounts/merchant:mer_books:payable',
+    status: 200,
+  },
+  { route: 'GET /v1/trial-balance', summary: 'Whether the books add up', path: '/v1/trial-balance', status: 200 },
+  {
+    route: 'GET /v1/events',
+    summary: 'Everything that happened to payments, from the beginning',
+    path: '/v1/events?type=payment.*&limit=10',
+    status: 200,
+  },
+  {
+    route: 'GET /v1/events',
+    summary: 'The same as it happens',
+    path: '/v1/events?type=payment.*',
+    headers: { Accept: 'text/event-stream' },
+    status: 200,
+  },
+  {
+    route: 'DELETE /v1/customers/:customer/personal-data',
+    summary: 'Forget a person',
+    path: '/v1/customers/ada%40example.com/personal-data',
+    status: 200,
+  },
+]
