@@ -1,6 +1,6 @@
-import type { GatewayAccount } from '#gateways'
 import type { Config, GatewayConfig } from '#kernel/config'
 import { UsageError } from '#kernel/errors'
+import type { AccountSettings } from './account-secrets.ts'
 import type { SimulatedAccount } from './platform.ts'
 
 /** The tenant of whoever has just one. */
@@ -16,7 +16,7 @@ const SIMULATED = 'simulated'
 export function accountsOf(
   config: Config,
   ownSecret: string,
-): { accounts: GatewayAccount[]; simulated: SimulatedAccount[] } {
+): { accounts: AccountSettings[]; simulated: SimulatedAccount[] } {
   const configured = Object.entries(config.gateways)
   if (configured.length === 0 && config.mode === 'test') return { accounts: [], simulated: [firstGateway(ownSecret)] }
   const isOurs = ({ gateway, url }: GatewayConfig): boolean => gateway === 'simulated' && url === undefined
@@ -33,14 +33,14 @@ function firstGateway(secret: string): SimulatedAccount {
   return { name: SIMULATED, gateway: 'simulated', ...about, isCalled: true }
 }
 
-function withSecret(account: GatewayAccount, secret: string): GatewayAccount {
+function withSecret(account: AccountSettings, secret: string): AccountSettings {
   return account.webhookSecrets.length > 0 ? account : { ...account, webhookSecrets: [secret] }
 }
 
 function accountOf(
   name: string,
   { gateway, tenant = TENANT, mode, merchant, webhookSecrets, url, apiKey }: GatewayConfig,
-): GatewayAccount {
+): AccountSettings {
   if (gateway === 'stripe' && url !== undefined) {
     throw new UsageError(
       `gateways.${name}.url must be left out: a Stripe account reports by webhooks, and is not called.`,

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { acquireServer, createDatabase } from '#harness/database'
 import { temporaryDirectory } from '#harness/directory'
+import { StartFailure } from '#kernel/postgres/start'
+import { explainDatabase } from './database-failure.ts'
 
 const program = join(import.meta.dirname, 'main.ts')
 
@@ -84,4 +86,19 @@ test('without data, a database or a Millrace in it, the line says what to do', a
     [absent.code, absent.err],
     [1, 'There is no such database: create it, or check the name in DATABASE_URL.\n'],
   )
+})
+
+test('what the database cannot do for want of something is told in one line, and a bug stays a bug', () => {
+  const failed = (code: string): Error => Object.assign(new Error('could not extend file'), { code })
+  for (const [code, line] of [
+    ['53100', /^The disk that holds the database is full: free some space/],
+    ['25006', /^This database takes no writes: /],
+    ['53300', /^The database has no connection left for us: /],
+  ] as const) {
+    const told = explainDatabase(failed(code))
+    assert.ok(told instanceof StartFailure)
+    assert.match(told.message, line)
+  }
+  const bug = failed('42601')
+  assert.equal(explainDatabase(bug), bug)
 })

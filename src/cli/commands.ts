@@ -5,7 +5,9 @@ import { erase } from './erase.ts'
 import { showEvents, tail } from './events.ts'
 import * as keys from './keys.ts'
 import * as parked from './parked.ts'
+import * as secrets from './secrets.ts'
 import { showAccount, showPayment } from './show.ts'
+import { simulator } from './simulator.ts'
 import { start } from './start.ts'
 import { listAllTimers } from './timers.ts'
 import { verify } from './verify.ts'
@@ -14,6 +16,7 @@ import { verify } from './verify.ts'
 export const commands: readonly Command[] = [
   start,
   demo,
+  simulator,
   verify,
   tail,
   showEvents,
@@ -26,6 +29,9 @@ export const commands: readonly Command[] = [
   keys.create,
   keys.list,
   keys.revoke,
+  secrets.set,
+  secrets.list,
+  secrets.remove,
   erase,
   topology,
   asyncApi,

@@ -14,6 +14,8 @@ const lines: ReadonlyMap<string, string> = new Map([
   ['42501', 'This database user may not create schemas and roles: grant it CREATE on the database, and CREATEROLE.'],
   ['42P01', 'This database holds no Millrace yet: run `millrace start` on it first.'],
   ['3F000', 'This database holds no Millrace yet: run `millrace start` on it first.'],
+  ['53100', 'The disk that holds the database is full: free some space there.'],
+  ['25006', 'This database takes no writes: point DATABASE_URL at the one that does.'],
   ['53300', 'The database has no connection left for us: raise its max_connections, or stop who holds them.'],
   ['57P03', 'The database is starting or stopping: try again in a moment.'],
 ])

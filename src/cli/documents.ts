@@ -1,6 +1,7 @@
 import { createModules } from '#app'
 import { describeConfig, loadConfig } from '#kernel/config'
 import { asyncApiOf, type Module, topologyOf } from '#log'
+import { withSecrets } from './account-secrets.ts'
 import { accountsOf } from './accounts.ts'
 import type { Call, Command } from './command.ts'
 import { version } from './version.ts'
@@ -37,5 +38,6 @@ export const config: Command = {
 export async function modulesOf(call: Call): Promise<readonly Module[]> {
   const { accounts, simulated } = accountsOf(await loadConfig(call), 'none')
   const nowhere = simulated.map((account) => ({ ...account, url: 'http://127.0.0.1' }))
-  return createModules([...accounts, ...nowhere], { digest: () => '' })
+  const known = [...accounts, ...nowhere].map((account) => withSecrets(account, () => 'none'))
+  return createModules(known, { digest: () => '' })
 }

@@ -1,10 +1,13 @@
 import { UsageError } from '#kernel/errors'
-import { StartFailure } from '#kernel/postgres/start'
+import { StartFailure, stopHeldServers } from '#kernel/postgres/start'
 import { type Command, findCommand, readCall, unknownCommand } from './command.ts'
 import { commands } from './commands.ts'
 import { explainDatabase } from './database-failure.ts'
 import { helpOf, helpOfAll } from './help.ts'
 import { version } from './version.ts'
+
+// A command that ends out of turn, at a second Ctrl-C or in the middle of `| head`, leaves no PostgreSQL behind.
+process.once('exit', stopHeldServers)
 
 process.exitCode = await main(process.argv.slice(2))
 

@@ -1,6 +1,8 @@
+import type { Database } from '#kernel/database'
 import { UsageError } from '#kernel/errors'
+import { nearest } from '#kernel/nearest'
 import { systemRandom } from '#kernel/random'
-import { listParked, retryParkedKeys, showParked, withoutSealed } from '#log'
+import { lagOfGroups, listParked, retryParkedKeys, showParked, withoutSealed } from '#log'
 import type { Command } from './command.ts'
 import { withDatabase } from './connect.ts'
 import { table } from './help.ts'
@@ -11,7 +13,9 @@ export const list: Command = {
   arguments: '[GROUP]',
   run: (call) =>
     withDatabase(call, async (database) => {
-      const keys = await listParked(database, call.arguments[0] ?? null)
+      const [group = null] = call.arguments
+      await checkGroup(database, group)
+      const keys = await listParked(database, group)
       if (keys.length === 0) call.print('Nothing is parked.')
       const rows = keys.map(({ group, key, events, first_type, error, parked_at, retry_requested_at }) => {
         const state = retry_requested_at === null ? 'parked' : 'to be retried'
@@ -30,13 +34,13 @@ export const show: Command = {
   run: (call) =>
     withDatabase(call, async (database) => {
       const [group = '', key = ''] = call.arguments
+      await checkGroup(database, group)
       const events = await showParked(database, group, key)
+      if (events.length === 0) throw notParked(group, key)
       for (const { event, error, attempts, parked_at } of events) {
         call.print(JSON.stringify({ parked_at, attempts, error, event: withoutSealed(event) }, null, 2))
       }
-      if (events.length > 0) return 0
-      call.warn(`Nothing of ${key} is parked in ${group}. See: millrace parked list`)
-      return 1
+      return 0
     }),
 }
 
@@ -55,11 +59,29 @@ export const retry: Command = {
       throw new UsageError('Name the group whose keys to retry, or say --all. See: millrace parked retry --help')
     }
     return withDatabase(call, async (database) => {
+      await checkGroup(database, group)
       const retried = await retryParkedKeys(database, systemRandom, { group, key })
       for (const one of retried) call.print(`${one.group} ${one.key}`)
-      if (retried.length > 0) return 0
+      if (retried.length > 0) {
+        call.warn('The running platform retries them now. What fails again stays: millrace parked list')
+        return 0
+      }
+      if (group !== null && key !== null) throw notParked(group, key)
       call.warn('Nothing of that is parked. See: millrace parked list')
       return 1
     })
   },
+}
+
+async function checkGroup(database: Database, group: string | null): Promise<void> {
+  if (group === null) return
+  const groups = (await lagOfGroups(database)).map((lag) => lag.group)
+  if (groups.includes(group)) return
+  const near = nearest(group, groups)
+  const hint = near === undefined ? `The groups are: ${groups.join(', ')}.` : `Did you mean ${near}?`
+  throw new UsageError(`No group has the name ${group}. ${hint}`)
+}
+
+function notParked(group: string, key: string): UsageError {
+  return new UsageError(`Nothing of ${key} is parked in ${group}. See: millrace parked list`)
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { issueApiKey, listApiKeys } from '#access'
+import { createDiskGuard, freeBytesOf } from '#http'
 import { systemClock } from '#kernel/clock'
 import { type Config, loadConfig } from '#kernel/config'
 import { systemRandom } from '#kernel/random'
@@ -20,11 +21,12 @@ export const start: Command = {
     const startedMs = systemClock.monotonicMs()
     const stopping = stopSignal(call)
     const config = await loadConfig(call)
-    const platform = await startWith(config)
+    const platform = await stopping.carry(startWith(config))
     try {
       const apiKeyFile = await firstApiKey(platform, config)
       for (const line of welcome(platform, config, apiKeyFile, systemClock.monotonicMs() - startedMs)) call.print(line)
-      const signal = await stopping
+      await warnOfDisk(call, platform)
+      const signal = await stopping.asked
       call.print(`${signal}: taking nothing new, ending what is under way …`)
     } finally {
       await platform.stop()
@@ -35,10 +37,10 @@ export const start: Command = {
 
 async function startWith(config: Config): Promise<Platform> {
   // The data directory is made by PostgreSQL's start, which knows who has to pass through it.
-  const secret = `whsec_${systemRandom.bytes(24).toString('base64url')}`
-  const { accounts, simulated } = accountsOf(config, (await readSecret(secretFile(config))) ?? secret)
+  const secret = (await readSecret(secretFile(config))) ?? `whsec_${systemRandom.bytes(24).toString('base64url')}`
+  const { accounts, simulated } = accountsOf(config, secret)
   const platform = await startPlatform({ config, accounts, simulated })
-  if (simulated.length > 0) await keepSecret(secretFile(config), () => simulated[0]?.webhookSecrets[0] ?? secret)
+  if (simulated.length > 0) await keepSecret(secretFile(config), () => secret)
   return platform
 }
 
@@ -78,6 +80,16 @@ function welcome(
     '',
     'Ctrl-C stops it.',
   ]
+}
+
+/** Else the first request would be told, and nobody who started us. */
+async function warnOfDisk(call: Call, { postgres }: Platform): Promise<void> {
+  if (!postgres) return
+  const disk = createDiskGuard({ clock: systemClock, freeBytes: () => freeBytesOf(postgres.dataDir) })
+  if (!(await disk.isLow())) return
+  call.warn(
+    `warning: the disk that holds ${postgres.dataDir} is nearly full: payments are refused until space is freed.`,
+  )
 }
 
 function samples(url: string, apiKeyFile: string): string[] {

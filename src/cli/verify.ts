@@ -24,8 +24,8 @@ export const verify: Command = {
         ),
       ]
       const [held, parked] = [await heldLong(database), await listParked(database, null)]
-      if (held > 0n) call.warn(`warning: ${held} gateway events have waited for their payment for over an hour`)
-      if (parked.length > 0) call.warn(`warning: ${parked.length} keys are parked; see: millrace parked list`)
+      if (held > 0n) call.warn(`warning: gateway events that have waited for their payment for over an hour: ${held}`)
+      if (parked.length > 0) call.warn(`warning: parked keys: ${parked.length}; see: millrace parked list`)
       for (const finding of findings) call.print(`wrong: ${finding}`)
       const checked = `${ledger.entries} entries, ${ledger.postings} postings`
       call.print(findings.length > 0 ? `${findings.length} findings in ${checked}.` : `All is well: ${checked}.`)

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, statSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { temporaryDirectory } from '#harness/directory'
@@ -125,6 +125,48 @@ test('after kill -9 the next start takes PostgreSQL over, and what was accepted 
   assert.equal(await next.ended, 0)
 })
 
+test('a second Ctrl-C ends it at once with PostgreSQL, and the next start has what was accepted', async (t) => {
+  const cwd = directoryOf(t)
+  const impatient = await start(t, cwd)
+  const apiKey = readFileSync(join(cwd, 'api-key'), 'utf8').trim()
+  const before = await pay(t, impatient.url(), apiKey, 'one')
+  await askHalf(t, impatient.url(), apiKey)
+  assert.equal(await stopTwice(impatient), 130)
+  assert.equal(impatient.err(), 'Stopped at once. The data stays: the next start goes on where this one was.\n')
+  await until('PostgreSQL has ended', () => !existsSync(join(cwd, 'postgres/postmaster.pid')))
+
+  const next = await start(t, cwd)
+  const again = await pay(t, next.url(), apiKey, 'one')
+  assert.deepEqual(again, { status: 202, id: before.id })
+})
+
+/** A request whose end never comes: the first Ctrl-C waits for it. */
+async function askHalf(t: TestContext, url: string, apiKey: string): Promise<void> {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  t.after(() => socket.destroy())
+  const headers = ['Host: x', `Authorization: Bearer ${apiKey}`, 'Content-Type: application/json', 'Content-Length: 99']
+  socket.write(['POST /v1/payments HTTP/1.1', ...headers, 'Expect: 100-continue', '', ''].join('\r\n'))
+  await once(socket, 'data')
+}
+
+/** Signals within a second of the first are its echo. */
+async function stopTwice({ child, ended }: Process): Promise<number | null> {
+  const askedMs = systemClock.monotonicMs()
+  child.kill('SIGINT')
+  await until('an echo is out of the question', () => systemClock.monotonicMs() - askedMs > 1_100)
+  child.kill('SIGINT')
+  return ended
+}
+
+test('who reads no further leaves no PostgreSQL behind', async (t) => {
+  const cwd = directoryOf(t)
+  const platform = run(t, cwd, ['start'])
+  platform.child.stdout?.destroy()
+  await platform.ended
+  assert.ok(existsSync(join(cwd, 'postgres/PG_VERSION')))
+  await until('PostgreSQL has ended', () => !existsSync(join(cwd, 'postgres/postmaster.pid')))
+})
+
 test('a taken port is named, and PostgreSQL does not stay behind', async (t) => {
   const cwd = directoryOf(t)
   const server = createServer().listen(0, '127.0.0.1')
@@ -167,3 +209,50 @@ test('a small demo ends by itself, and adds up', async (t) => {
   assert.match(demo.out(), /Every figure adds up\.\n$/)
   assert.ok(!demo.out().includes('WRONG'))
 })
+
+test('a demo that is stopped says so, and nothing stays behind', async (t) => {
+  for (const options of [[], ['--keep']]) {
+    const cwd = directoryOf(t)
+    const env = { TMPDIR: cwd, MILLRACE_DATA_DIR: '' }
+    const demo = run(t, cwd, ['demo', '--payments', '2000', ...options], env)
+    await until('PostgreSQL runs', () =>
+      demosIn(cwd).some((name) => existsSync(join(cwd, name, 'postgres/PG_VERSION'))),
+    )
+    await until('it takes signals', () => existsSync(join(cwd, demosIn(cwd)[0] ?? '', 'master.key')))
+    // How far it has come, and so whether there is time for a second signal, depends on the machine.
+    const code = await stopTwice(demo)
+    const first = 'Stopped before the end: nothing was compared. Ending what is under way …\n'
+    const second = 'Stopped at once. Nothing of it stays.\n'
+    assert.ok((code === 130 ? [second, first + second] : [first]).includes(demo.err()), `${code}: ${demo.err()}`)
+    assert.deepEqual(demosIn(cwd), [])
+  }
+})
+
+test('a demo that cannot start leaves nothing behind', async (t) => {
+  const cwd = directoryOf(t)
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const address = server.address()
+  const port = typeof address === 'object' && address ? address.port : 0
+  const env = { TMPDIR: cwd, MILLRACE_DATA_DIR: '', MILLRACE_PORT: String(port) }
+  const demo = run(t, cwd, ['demo', '--keep', '--payments', '5'], env)
+  assert.equal(await demo.ended, 1)
+  assert.match(demo.err(), /^Port \d+ on 127\.0\.0\.1 is taken: [^\n]*\n$/)
+  assert.deepEqual(demosIn(cwd), [])
+})
+
+test('a demo that is kept says where it is, and ends on Ctrl-C', async (t) => {
+  const cwd = directoryOf(t)
+  const env = { TMPDIR: cwd, MILLRACE_DATA_DIR: '' }
+  const demo = run(t, cwd, ['demo', '--keep', '--payments', '5'], env)
+  await until('it is left running', () => demo.out().includes('Ctrl-C stops it.'), 60_000)
+  assert.match(demo.out(), /Still running: http:\/\/127\.0\.0\.1:\d+, API key in \S+\/api-key\./)
+  demo.child.kill('SIGINT')
+  assert.equal(await demo.ended, 0)
+  assert.match(demo.out(), /Stopped\. Nothing of it stays\.\n$/)
+  assert.deepEqual(demosIn(cwd), [])
+})
+
+const demosIn = (directory: string): string[] =>
+  readdirSync(directory).filter((name) => name.startsWith('millrace-demo-'))
