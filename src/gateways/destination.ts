@@ -1,34 +1,20 @@
-import { Type } from 'typebox'
-import { Compile } from 'typebox/compile'
 import type { Delivery, Destination, Outcome } from '#delivery'
 import { createSimulatedClient, type GatewayOutcome, type SimulatedClient } from '#gateways/simulated'
 import type { HttpFetch } from '#kernel/fetch'
-import { invariant } from '#kernel/invariant'
+import { invariant, unreachable } from '#kernel/invariant'
 import type { Seal } from '#kernel/seal'
 import { follow, type NewEvent } from '#log'
 import type { GatewayAccount } from './account.ts'
-import { callAnswered } from './events.ts'
+import { type Authorize, type GatewayCall, isGatewayCall } from './call.ts'
+import { callAnswered, type ObjectReport } from './events.ts'
 
 /** The gateway answers the same to the same idempotency key for this long; past it, it is only asked. */
 const IDEMPOTENCY_WINDOW_MS = 24 * 60 * 60 * 1000
 const CALL_TIMEOUT_MS = 10_000
-const CONCURRENCY = 32
+const CONCURRENCY = 128
 
-/** What `payments` asks of a gateway account. */
-const Authorize = Type.Object({
-  call: Type.Literal('authorize'),
-  operation: Type.String(),
-  payment: Type.String(),
-  amount: Type.Integer({ minimum: 1 }),
-  currency: Type.String(),
-  captureMode: Type.Union([Type.Literal('automatic'), Type.Literal('manual')]),
-  /** Sealed. */
-  paymentMethod: Type.String(),
-})
-const Find = Type.Object({ call: Type.Literal('find'), operation: Type.String(), payment: Type.String() })
-const call = Compile(Type.Union([Authorize, Find]))
-
-type Settled = GatewayOutcome | { readonly outcome: 'expired' }
+/** `asked`: nothing was sent, the gateway was asked what it holds. That it answered does not say that it was done. */
+type Settled = (GatewayOutcome & { readonly asked: boolean }) | { readonly outcome: 'expired'; readonly asked: false }
 
 export type GatewayPorts = {
   readonly seal: Seal
@@ -50,7 +36,11 @@ export function gatewayDestination(account: GatewayAccount, ports: GatewayPorts)
     concurrency: CONCURRENCY,
     attempt: (delivery, kind) => attempt(client, ports, delivery, kind),
     settle: (delivery, outcome) => [
-      answer(account, delivery, outcome.kind === 'done' ? (outcome.result as Settled) : { outcome: 'expired' }),
+      answer(
+        account,
+        delivery,
+        outcome.kind === 'done' ? (outcome.result as Settled) : { outcome: 'expired', asked: false },
+      ),
     ],
   }
 }
@@ -61,21 +51,39 @@ async function attempt(
   delivery: Delivery,
   kind: 'send' | 'ask',
 ): Promise<Outcome> {
-  const { payload, cause } = delivery
-  invariant(call.Check(payload), 'a gateway call is one this module knows')
-  const outcome =
-    kind === 'ask' || payload.call === 'find'
-      ? await client.find(payload.payment)
-      : await authorize(client, ports, payload, cause.tenant)
-  return outcome.outcome === 'unreachable'
-    ? { kind: 'retry', reason: 'unreachable' }
-    : { kind: 'done', result: outcome }
+  const payload = callOf(delivery)
+  const asked = kind === 'ask' || payload.call === 'find'
+  const outcome = asked ? await client.find(payload.payment) : await send(client, ports, payload, delivery.cause.tenant)
+  if (outcome.outcome !== 'unreachable') return { kind: 'done', result: { ...outcome, asked } }
+  const { retryAfterMs } = outcome
+  return { kind: 'retry', reason: 'unreachable', ...(retryAfterMs === undefined ? {} : { afterMs: retryAfterMs }) }
+}
+
+function send(
+  client: SimulatedClient,
+  ports: GatewayPorts,
+  call: Exclude<GatewayCall, { call: 'find' }>,
+  tenant: string,
+): Promise<GatewayOutcome> {
+  const about = { paymentId: call.payment, operationId: call.operation, timeoutMs: CALL_TIMEOUT_MS }
+  switch (call.call) {
+    case 'authorize':
+      return authorize(client, ports, call, tenant)
+    case 'cancel':
+      return client.cancel({ ...about, objectId: call.object })
+    case 'capture':
+      return client.capture({ ...about, objectId: call.object, amountMinor: call.amount, currency: call.currency })
+    case 'refund':
+      return client.refund({ ...about, objectId: call.object, amountMinor: call.amount, currency: call.currency })
+    default:
+      return unreachable(call)
+  }
 }
 
 async function authorize(
   client: SimulatedClient,
   { seal, paymentMethodContext }: GatewayPorts,
-  { operation, payment, amount, currency, captureMode, paymentMethod }: Type.Static<typeof Authorize>,
+  { operation, payment, amount, currency, captureMode, paymentMethod }: Authorize,
   tenant: string,
 ): Promise<GatewayOutcome> {
   const [token] = await seal.open([paymentMethod], paymentMethodContext(tenant))
@@ -93,18 +101,29 @@ async function authorize(
 }
 
 function answer(account: GatewayAccount, delivery: Delivery, settled: Settled): NewEvent {
-  const { payload } = delivery
-  invariant(call.Check(payload), 'a gateway call is one this module knows')
+  const { call, operation, payment } = callOf(delivery)
   invariant(settled.outcome !== 'unreachable', 'an unreachable gateway is tried again')
+  const { outcome, asked } = settled
+  const reports = 'reports' in settled ? settled.reports : []
   const data = {
     gateway: account.gateway,
     account: account.name,
     merchant: account.merchant,
-    call: payload.call,
-    operation: payload.operation,
-    outcome: settled.outcome,
+    call: asked ? ('find' as const) : call,
+    operation,
+    outcome,
     ...('code' in settled ? { code: settled.code } : {}),
-    reports: 'reports' in settled ? settled.reports : [],
+    reports: call === 'refund' && !asked ? reports.map((report) => ours(report, operation)) : reports,
   }
-  return follow(delivery.cause, callAnswered, data, { key: payload.payment, part: delivery.id })
+  return follow(delivery.cause, callAnswered, data, { key: payment, part: delivery.id })
+}
+
+/** The refund in the answer to a refund is that one, also at a gateway that carries nothing for us. */
+function ours(report: ObjectReport, operation: string): ObjectReport {
+  return report.kind === 'refund' ? { ...report, operation } : report
+}
+
+function callOf({ payload }: Delivery): GatewayCall {
+  invariant(isGatewayCall(payload), 'a gateway call is one this module knows')
+  return payload
 }

@@ -7,6 +7,8 @@ const Code = Type.String({ pattern: '^[a-z0-9_]{1,64}$' })
 /** A gateway's id, or a keyed digest of it where it does not have the shape of one. */
 const ObjectId = Type.String({ pattern: '^[A-Za-z0-9_]{1,255}$' })
 
+const OperationId = Type.String({ pattern: '^op_[0-9a-z]{1,64}$' })
+
 const about = { id: ObjectId, parents: Type.Array(ObjectId), amount: Amount, currency: Currency }
 
 const IntentReport = Type.Object({
@@ -50,6 +52,8 @@ const RefundReport = Type.Object({
     Type.Literal('canceled'),
   ]),
   failure: Type.Optional(Code),
+  /** The operation of ours that asked for it, where the gateway carries it for us. */
+  operation: Type.Optional(OperationId),
 })
 
 const DisputeReport = Type.Object({
@@ -149,7 +153,7 @@ export const payoutReported = eventType({
 /**
  * How a call to a gateway ended. `unknown`: it may have taken place; `refused`: it surely did not;
  * `absent`: asked about, the gateway has never heard of it; `expired`: never sent, its time was up.
- * Key: payment.
+ * What was only asked about has the call `find`, whatever the operation is. Key: payment.
  */
 export const callAnswered = eventType({
   type: 'gateway.call_answered',
@@ -158,7 +162,13 @@ export const callAnswered = eventType({
     gateway: Type.String(),
     account: Type.String(),
     merchant: Type.String(),
-    call: Type.Union([Type.Literal('authorize'), Type.Literal('find')]),
+    call: Type.Union([
+      Type.Literal('authorize'),
+      Type.Literal('capture'),
+      Type.Literal('cancel'),
+      Type.Literal('refund'),
+      Type.Literal('find'),
+    ]),
     operation: Type.String(),
     outcome: Type.Union([
       Type.Literal('answered'),

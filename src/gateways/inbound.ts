@@ -18,7 +18,8 @@ export type Webhook = {
 }
 
 export type InboundOutcome =
-  | { readonly status: 'event'; readonly event: NewEvent }
+  /** `payment`: ours, where the gateway carries it for us. */
+  | { readonly status: 'event'; readonly event: NewEvent; readonly payment: string | undefined }
   | { readonly status: 'signature_invalid' | 'signature_stale' | 'body_malformed' | 'mode_mismatch' }
 
 /** A webhook's bytes to an event for `gateway.inbox`: authentic, mapped, its body sealed. */
@@ -39,6 +40,7 @@ export function openWebhook(webhook: Webhook, seal: Seal): InboundOutcome {
   const id = brandId<EventId>(`evt_${plainDigest('gateway-event', account.tenant, account.name, mapped.eventId)}`)
   return {
     status: 'event',
+    payment: mapped.payment,
     event: {
       id,
       of: eventReceived,

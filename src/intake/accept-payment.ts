@@ -7,8 +7,10 @@ import { brandId, type EventId, type Mode, type PaymentId, type TenantId } from 
 import type { Seal } from '#kernel/seal'
 import type { Door, EventType, NewEvent } from '#log'
 import type { PaymentRequested } from '#payments/events'
+import { expiryOf } from './expiry.ts'
 import { createMemory, type Remembered } from './memory.ts'
 import type { PaymentBody } from './request.ts'
+import { createTurns } from './turns.ts'
 
 export type AcceptPorts = {
   readonly door: Door
@@ -40,9 +42,6 @@ export type AcceptOutcome =
   | { readonly status: 'rejected'; readonly id: PaymentId; readonly reasons: readonly string[] }
   | { readonly status: 'key_reused'; readonly id: PaymentId }
 
-const EXPIRES_AFTER_MS = 15 * 60 * 1000
-const EXPIRES_AFTER_MAX_MS = 7 * 24 * 60 * 60 * 1000
-
 /**
  * Takes a payment request: once it answers `accepted`, the request is on the log. The payment's id is a
  * pure function of tenant, mode, merchant and idempotency key, so a retry names the same payment.
@@ -50,22 +49,15 @@ const EXPIRES_AFTER_MAX_MS = 7 * 24 * 60 * 60 * 1000
  */
 export function createAcceptPayment(ports: AcceptPorts) {
   const memory = createMemory()
-  const underWay = new Map<string, Promise<unknown>>()
+  const inTurn = createTurns()
 
   return async (offer: PaymentOffer): Promise<AcceptOutcome> => {
     const { tenant, mode, body, idempotencyKey } = offer
     checkBody(body)
-    const expiresAt = expiryOf(body, ports.clock.now())
+    const expiresAt = expiryOf(body.expires_at, ports.clock.now())
     const id = brandId<PaymentId>(`pay_${ports.seal.digest('payment', tenant, mode, body.merchant, idempotencyKey)}`)
     // Two requests under one key go one after the other, so that the second meets what became of the first.
-    for (let other = underWay.get(id); other; other = underWay.get(id)) await other.catch(() => {})
-    const accepting = accept(offer, id, expiresAt)
-    underWay.set(id, accepting)
-    try {
-      return await accepting
-    } finally {
-      underWay.delete(id)
-    }
+    return inTurn(id, () => accept(offer, id, expiresAt))
   }
 
   async function accept(offer: PaymentOffer, id: PaymentId, expiresAt: number): Promise<AcceptOutcome> {
@@ -143,13 +135,6 @@ function checkBody(body: PaymentBody): void {
   if (containsCardNumber(body.merchant)) {
     throw new Refusal('body_invalid', { field: 'merchant', detail: 'merchant must not contain a card number' })
   }
-}
-
-function expiryOf({ expires_at: text }: PaymentBody, now: number): number {
-  if (text === undefined) return now + EXPIRES_AFTER_MS
-  const at = Date.parse(text)
-  if (at > now && at <= now + EXPIRES_AFTER_MAX_MS) return at
-  throw new Refusal('body_invalid', { field: 'expires_at', detail: 'expires_at must be a time within the next 7 days' })
 }
 
 /** A run of 13 to 19 digits that passes the Luhn check (ISO/IEC 7812-1, annex B). */

@@ -1,3 +1,4 @@
+export { createAcceptOperation, type OperationOffer } from './accept-operation.ts'
 export {
   type AcceptOutcome,
   createAcceptPayment,
@@ -7,5 +8,7 @@ export {
   paymentMethodContext,
 } from './accept-payment.ts'
 export { createAcceptWebhook, type WebhookOffer } from './accept-webhook.ts'
+export { operationRoutes } from './operation-routes.ts'
 export { createRateLimiter, type RateLimit } from './rate-limit.ts'
 export { intakeRoutes } from './routes.ts'
+export type { WhenDecided } from './wait.ts'

@@ -2,7 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { ObjectReport } from '#gateways/events'
 import { brandId, type TenantId } from '#kernel/ids'
-import { type Decided, type DecidePorts, decide, type PaymentInput } from './decide.ts'
+import type { Decided, PaymentInput } from './conclude.ts'
+import { decide } from './decide.ts'
+import type { DecidePorts } from './ports.ts'
+import { renewRisk } from './renew-risk.ts'
 
 const ports: DecidePorts = {
   route: () => 'acme',
@@ -81,7 +84,7 @@ const types = ({ facts }: Decided): string[] => facts.map(({ of }) => of.type)
 describe('a request', () => {
   test('is executed once, at the routed account, and not after its time', () => {
     const decided = after(requested())
-    assert.deepEqual(types(decided), ['payment.created'])
+    assert.deepEqual(types(decided), ['payment.created', 'payment.operation_changed'])
     assert.equal(decided.payment.status, 'pending')
     const [call, ...others] = decided.deliveries
     assert.deepEqual(
@@ -128,7 +131,10 @@ describe('a request', () => {
 describe('an answer', () => {
   test('books what was captured, and its webhook changes nothing more', () => {
     const decided = after(requested(), answered('answered', { reports: [captured] }))
-    assert.deepEqual([decided.payment.status, types(decided)], ['captured', ['payment.captured']])
+    assert.deepEqual(
+      [decided.payment.status, types(decided)],
+      ['captured', ['payment.operation_changed', 'payment.captured']],
+    )
     const repeated = after(requested(), answered('answered', { reports: [captured] }), reported(captured))
     assert.deepEqual([types(repeated), repeated.deliveries], [[], []])
   })
@@ -173,6 +179,114 @@ describe('an answer', () => {
   test('of money comes too late for nothing: it is real', () => {
     const decided = after(requested({ expiresAt: NOW - 1 }), reported(captured))
     assert.deepEqual([decided.payment.status, types(decided)], ['captured', ['payment.captured']])
+  })
+})
+
+describe('an operation', () => {
+  const refund = (changed: object = {}): PaymentInput => {
+    const data = { operation: 'op_r', call: 'refund' as const, amount: 400, fingerprint: 'f1', ...changed }
+    return { ...about('payments.inbox'), type: 'payment.operation_requested', data }
+  }
+  const paid = [requested(), answered('answered', { reports: [captured] })]
+  const lost = [...paid, refund(), answered('unknown', { call: 'refund', operation: 'op_r' })]
+  const found = (outcome: Answered['data']['outcome'], reports: ObjectReport[] = []) =>
+    answered(outcome, { call: 'find', operation: 'op_r', reports })
+  const standings = ({ facts }: Decided) =>
+    facts.flatMap(({ of, data }) =>
+      of.type === 'payment.operation_changed' ? [(data as { status: string }).status] : [],
+    )
+
+  test('is sent once, behind what was asked before, and never too late where it charges', () => {
+    const decided = after(...paid, refund())
+    const payload = { call: 'refund', operation: 'op_r', payment: PAY, object: 'ch_1', amount: 400, currency: 'EUR' }
+    assert.deepEqual(
+      decided.deliveries.map(({ id, key, payload: sent, notAfter }) => [id, key, sent, notAfter]),
+      [['op_r', PAY, payload, null]],
+    )
+    const authorized: ObjectReport = { ...captured, status: 'authorized', captured: 0 }
+    const capture = refund({ call: 'capture', expiresAt: NOW + 5 })
+    const held = after(requested(), answered('answered', { reports: [authorized] }), capture)
+    assert.equal(held.deliveries[0]?.notAfter, NOW + 5)
+    const late = answered('expired', { call: 'capture', operation: 'op_r' })
+    const expired = after(requested(), answered('answered', { reports: [authorized] }), capture, late)
+    assert.deepEqual([expired.payment.status, standings(expired)], ['authorized', ['refused']])
+  })
+
+  test('under the same key is a duplicate or a conflict, and nothing is done again', () => {
+    const again = after(...paid, refund(), refund())
+    assert.deepEqual([types(again), again.deliveries], [['payment.duplicate_ignored'], []])
+    const other = after(...paid, refund(), refund({ fingerprint: 'f2', amount: 500 }))
+    assert.deepEqual([types(other), other.deliveries], [['payment.conflict_ignored'], []])
+  })
+
+  test('that was overtaken is refused as a fact, and sent nowhere', () => {
+    const decided = after(...paid, refund(), refund({ operation: 'op_2', amount: 700 }))
+    assert.deepEqual([standings(decided), decided.deliveries], [['refused'], []])
+    const [fact] = decided.facts
+    assert.ok(fact !== undefined && JSON.stringify(fact.data).includes('"amount_too_large"'))
+  })
+
+  test('of which nobody knows is asked about, and that the gateway knows the payment is no yes', () => {
+    const unknown = after(...lost)
+    assert.deepEqual([standings(unknown), unknown.timers.length], [['unknown'], 1])
+    const early = after(...lost, inquiryDue(), found('answered', [captured]))
+    assert.deepEqual([standings(early), early.timers.length], [[], 1])
+    const asked = [1, 2, 3].flatMap(() => [inquiryDue(), found('answered', [captured])])
+    assert.deepEqual(standings(after(...lost, ...asked)), ['refused'])
+  })
+
+  test('that is found at the gateway has succeeded, by our name for it alone', () => {
+    const report: ObjectReport = {
+      kind: 'refund',
+      id: 're_1',
+      parents: ['ch_1'],
+      amount: 400,
+      currency: 'EUR',
+      status: 'succeeded',
+    }
+    const decided = after(...lost, inquiryDue(), found('answered', [captured, { ...report, operation: 'op_r' }]))
+    assert.deepEqual(standings(decided), ['succeeded'])
+    assert.deepEqual(decided.timers, [{ cancel: `payments/inquiry/main/test/${PAY}` }])
+    assert.deepEqual(standings(after(...lost, inquiryDue(), found('answered', [captured, report]))), [])
+  })
+
+  // A revoked API key, or a gateway that has lost what it told of: silence and refusal of a question are no answer.
+  test('is never given up because the gateway would not be asked', () => {
+    for (const outcome of ['refused', 'absent', 'unknown'] as const) {
+      const asked = Array.from({ length: 9 }, () => [inquiryDue(), found(outcome)]).flat()
+      const decided = after(...lost, ...asked)
+      assert.deepEqual([standings(decided), decided.timers.length], [[], 1], outcome)
+    }
+    const refused = after(requested(), answered('unknown'), inquiryDue(), answered('refused', { call: 'find' }))
+    assert.deepEqual([refused.payment.status, refused.timers.length], ['unknown', 1])
+  })
+})
+
+describe('a verdict on the risk that is too old', () => {
+  test('is replaced by the new one, which refuses or lets pass', () => {
+    const harmless = { score: 0.2, reasons: ['seen_before'], isRefused: false }
+    const passed = decide(undefined, requested(), NOW, ports, harmless)
+    assert.deepEqual(types(passed).slice(0, 2), ['payment.created', 'payment.risk_renewed'])
+    assert.equal(passed.deliveries.length, 1)
+    const refused = decide(undefined, requested(), NOW, ports, { ...harmless, score: 1, isRefused: true })
+    assert.deepEqual(types(refused), ['payment.created', 'payment.risk_renewed', 'payment.rejected'])
+    assert.deepEqual([refused.payment.status, refused.deliveries], ['rejected', []])
+  })
+
+  test('is renewed once older than five minutes, for what is about to be executed alone', async () => {
+    const assess = async () => ({ score: 0.5, reasons: [], isRefused: false })
+    const renewedAt = async (now: number, event: Requested, known: Decided[] = []) => {
+      const records = new Map(known.map(({ payment }) => [`main/test/${payment.id}`, payment]))
+      return (await renewRisk([event], records, now, assess)).size
+    }
+    const minute = 60_000
+    const patient = requested({ expiresAt: NOW + 60 * minute })
+    assert.equal(await renewedAt(NOW + 5 * minute, patient), 0)
+    assert.equal(await renewedAt(NOW + 5 * minute + 1, patient), 1)
+    assert.equal(await renewedAt(NOW + 61 * minute, patient), 0, 'expired')
+    assert.equal(await renewedAt(NOW + 6 * minute, patient, [after(patient)]), 0, 'executed before')
+    const refused = { score: 1, reasons: [], isRefused: true }
+    assert.equal(await renewedAt(NOW + 6 * minute, requested({ ...patient.data, risk: refused })), 0, 'refused before')
   })
 })
 

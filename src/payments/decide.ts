@@ -1,66 +1,54 @@
-import type { callAnswered, objectReported } from '#gateways/events'
+import type { callAnswered } from '#gateways/events'
 import { invariant, unreachable } from '#kernel/invariant'
-import {
-  type Decision,
-  type EventOf,
-  type EventType,
-  follow,
-  type NewDelivery,
-  type NewEvent,
-  type TimerChange,
-} from '#log'
-import { book, type Change, changes } from './change.ts'
-import { conflictsOf, joinFetched, needsFetch } from './conflict.ts'
-import { statusOf, unknownOperations } from './derive.ts'
+import { type EventOf, follow, type NewDelivery, type NewEvent } from '#log'
+import { conclude, type Decided, inquiryTimer, type PaymentInput } from './conclude.ts'
+import { joinFetched } from './conflict.ts'
+import { decideOperation } from './decide-operation.ts'
+import { statusOf } from './derive.ts'
 import * as events from './events.ts'
 import { record } from './fact.ts'
+import { fetches, isFetch } from './fetch.ts'
 import { join } from './join.ts'
-import { movementsOf } from './movement.ts'
+import { unknownOperations } from './operation.ts'
+import type { DecidePorts, RiskVerdict } from './ports.ts'
 import type { PaymentRecord } from './sql.ts'
-import { emptyPayment, type MovementKind, type PaymentState } from './state.ts'
-
-export type PaymentInput =
-  | EventOf<typeof events.paymentRequested>
-  | EventOf<typeof events.inquiryDue>
-  | EventOf<typeof objectReported>
-  | EventOf<typeof callAnswered>
-
-/** What a decision needs from elsewhere. */
-export type DecidePorts = {
-  /** The gateway account that executes a payment; undefined when none is configured for it. */
-  route(request: { tenant: string; mode: string; currency: string }): string | undefined
-  /** Whether a gateway account can be called, and so be asked. */
-  isCallable(account: string): boolean
-  /** Names an operation: f(payment, operation, key). */
-  operationId(payment: string, call: string, key: string): string
-}
+import { emptyPayment, type PaymentState } from './state.ts'
 
 type Requested = EventOf<typeof events.paymentRequested>
 type Answered = EventOf<typeof callAnswered>
-
-/** A payment after an event, and all that follows from it. */
-export type Decided = { readonly payment: PaymentRecord } & Required<Decision>
 
 /** Pauses between inquiries, in ms; the last one repeats for ever: an unknown payment is never given up. */
 const INQUIRY_PAUSES_MS = [5_000, 15_000, 60_000, 300_000, 3_600_000]
 /** A gateway that has never heard of a call after this many questions did not get it. */
 const ABSENT_ANSWERS_MAX = 3
 
-/** Decides what an event means for its payment. Pure: the same event on the same record decides the same. */
+/**
+ * Decides what an event means for its payment. Pure: the same event on the same record decides the same. `renewed` is
+ * the risk of a request whose verdict at the door is too old by now.
+ */
 export function decide(
   before: PaymentRecord | undefined,
   event: PaymentInput,
   now: number,
   ports: DecidePorts,
+  renewed?: RiskVerdict,
 ): Decided {
-  const decided = decideEvent(before, event, now, ports)
+  const decided = decideEvent(before, event, now, ports, renewed)
   return { ...decided, deliveries: [...decided.deliveries, ...fetches(before, decided.payment, event, ports)] }
 }
 
-function decideEvent(before: PaymentRecord | undefined, event: PaymentInput, now: number, ports: DecidePorts): Decided {
+function decideEvent(
+  before: PaymentRecord | undefined,
+  event: PaymentInput,
+  now: number,
+  ports: DecidePorts,
+  renewed: RiskVerdict | undefined,
+): Decided {
   switch (event.type) {
     case 'payment.requested':
-      return decideRequest(before, event, now, ports)
+      return decideRequest(before, event, now, ports, renewed)
+    case 'payment.operation_requested':
+      return before ? decideOperation(before, event, ports) : unknownPayment(event)
     case 'gateway.object_reported': {
       const known = before ?? newRecord(event, event.data.merchant)
       return conclude(known, join(known.state, event.data.account, event.data.reports), event)
@@ -74,7 +62,13 @@ function decideEvent(before: PaymentRecord | undefined, event: PaymentInput, now
   }
 }
 
-function decideRequest(before: PaymentRecord | undefined, event: Requested, now: number, ports: DecidePorts): Decided {
+function decideRequest(
+  before: PaymentRecord | undefined,
+  event: Requested,
+  now: number,
+  ports: DecidePorts,
+  renewed: RiskVerdict | undefined,
+): Decided {
   const { data } = event
   if (before?.state.request) return repeated(before, event)
 
@@ -93,32 +87,35 @@ function decideRequest(before: PaymentRecord | undefined, event: Requested, now:
     merchant,
     ...(data.customer === undefined ? {} : { customer: data.customer }),
   })
-  if (data.risk.isRefused) {
-    const { score, reasons } = data.risk
-    const rejected = follow(event, events.paymentRejected, { score, reasons })
-    return conclude(known, record(requested, { fact: 'rejected' }), event, { facts: [created, rejected] })
+  const { score, reasons, isRefused } = renewed ?? data.risk
+  const facts = renewed
+    ? [created, follow(event, events.riskRenewed, { score, reasons: [...reasons], isRefused })]
+    : [created]
+  if (isRefused) {
+    const rejected = follow(event, events.paymentRejected, { score, reasons: [...reasons] })
+    return conclude(known, record(requested, { fact: 'rejected' }), event, { facts: [...facts, rejected] })
   }
   if (now > expiresAt) {
-    return conclude(known, record(requested, { fact: 'expired' }), event, { facts: [created], code: 'payment_expired' })
+    return conclude(known, record(requested, { fact: 'expired' }), event, { facts, code: 'payment_expired' })
   }
-  return execute(known, requested, event, created, ports)
+  return execute(known, requested, event, facts, ports)
 }
 
 function execute(
   known: PaymentRecord,
   state: PaymentState,
   event: Requested,
-  created: NewEvent,
+  facts: readonly NewEvent[],
   ports: DecidePorts,
 ): Decided {
   // What a gateway has already reported under our reference is not done a second time.
-  if (statusOf(state) !== 'pending') return conclude(known, state, event, { facts: [created] })
+  if (statusOf(state) !== 'pending') return conclude(known, state, event, { facts })
 
   const account = ports.route({ tenant: event.tenant, mode: event.mode, currency: event.data.currency })
   const operation = ports.operationId(known.id, 'authorize', '1')
   if (account === undefined) {
     const ended = record(state, { fact: 'ended', operation, account: 'none', outcome: 'refused', code: 'no_gateway' })
-    return conclude(known, ended, event, { facts: [created], code: 'no_gateway' })
+    return conclude(known, ended, event, { facts, code: 'no_gateway' })
   }
   const { amount, currency, captureMode, expiresAt, paymentMethod } = event.data
   const delivery: NewDelivery = {
@@ -130,7 +127,7 @@ function execute(
     cause: event,
   }
   const executing = record(state, { fact: 'executing', operation, account })
-  return conclude(known, executing, event, { facts: [created], deliveries: [delivery] })
+  return conclude(known, executing, event, { facts, deliveries: [delivery] })
 }
 
 /** The first request that is committed wins; what comes under its key later is told apart, and told. */
@@ -148,16 +145,15 @@ function decideAnswer(before: PaymentRecord, event: Answered): Decided {
   // What a gateway answers when it is asked has the last word over reports that contradict each other.
   const state = (call === 'find' ? joinFetched : join)(before.state, account, reports)
   if (isFetch(before, event)) return conclude(before, state, event)
+  if (call === 'find') return decideFound(before, state, event)
   const about = { operation, account, ...(code === undefined ? {} : { code }) }
   switch (outcome) {
     case 'answered':
     case 'declined':
     case 'refused':
       return conclude(before, record(state, { fact: 'ended', outcome, ...about }), event, { code })
-    case 'expired': {
-      const ended = record(state, { fact: 'ended', operation, account, outcome: 'refused', code: 'payment_expired' })
-      return conclude(before, record(ended, { fact: 'expired' }), event, { code: 'payment_expired' })
-    }
+    case 'expired':
+      return decideExpired(before, state, event)
     case 'unknown':
       return inquireLater(before, record(state, { fact: 'unknown', operation, account, since: event.time }), event)
     case 'absent':
@@ -167,31 +163,31 @@ function decideAnswer(before: PaymentRecord, event: Answered): Decided {
   }
 }
 
-/**
- * Ties that disagree are fetched again: a contradiction that has just appeared is put to the gateway, and put
- * again when it did not answer. Only what runs under our reference can be found by it.
- */
-function fetches(
-  before: PaymentRecord | undefined,
-  { id, state }: PaymentRecord,
-  event: PaymentInput,
-  ports: DecidePorts,
-): NewDelivery[] {
-  const isNew = before === undefined || !needsFetch(before.state)
-  const isUnanswered =
-    event.type === 'gateway.call_answered' && isFetch(before, event) && event.data.outcome === 'unknown'
-  if (state.request === null || !(isNew || isUnanswered)) return []
-  const open = conflictsOf(state).filter(({ isSettled, account }) => !isSettled && ports.isCallable(account))
-  return [...new Set(open.map(({ account }) => account))].map((account) => {
-    const operation = ports.operationId(id, `fetch/${account}`, event.id)
-    const payload = { call: 'find', operation, payment: id }
-    return { id: operation, destination: `gateway:${account}`, key: id, payload, notAfter: null, cause: event }
-  })
+/** Never sent: its time was up. An authorization's time is the payment's. */
+function decideExpired(before: PaymentRecord, state: PaymentState, event: Answered): Decided {
+  const { operation, account } = event.data
+  const isAuthorization = !state.operations[operation]?.request
+  const code = isAuthorization ? 'payment_expired' : 'operation_expired'
+  const ended = record(state, { fact: 'ended', operation, account, outcome: 'refused', code })
+  return conclude(before, isAuthorization ? record(ended, { fact: 'expired' }) : ended, event, { code })
 }
 
-/** The answer to a question about contradictions, and to no operation of the payment. */
-function isFetch(before: PaymentRecord | undefined, { data }: Answered): boolean {
-  return data.call === 'find' && before?.state.operations[data.operation] === undefined
+/**
+ * The answer to a question. Only that the gateway knows the payment, or does not, says something: a question that it
+ * refused, or did not answer, is put again.
+ */
+function decideFound(before: PaymentRecord, state: PaymentState, event: Answered): Decided {
+  const { operation, account, outcome } = event.data
+  const doubted = record(state, { fact: 'unknown', operation, account, since: event.time })
+  if (!state.operations[operation]?.request) {
+    if (outcome === 'answered')
+      return conclude(before, record(state, { fact: 'ended', operation, account, outcome }), event)
+    return outcome === 'absent' ? decideAbsent(before, state, event) : inquireLater(before, doubted, event)
+  }
+  // What the gateway holds accounts for a capture, cancellation or refund, or does not: knowing the payment is no yes.
+  const isAccountedFor = !unknownOperations(doubted).includes(operation)
+  if (isAccountedFor || outcome !== 'answered') return inquireLater(before, doubted, event)
+  return decideAbsent(before, state, event)
 }
 
 function decideAbsent(before: PaymentRecord, state: PaymentState, event: Answered): Decided {
@@ -229,71 +225,16 @@ function operationOf(state: PaymentState, operation: string) {
   return found
 }
 
+/** Asks again, soon about what was asked about least. Where a report has told meanwhile, there is nothing to ask. */
 function inquireLater(before: PaymentRecord, state: PaymentState, event: Answered): Decided {
-  const asked = state.operations[event.data.operation]?.asked ?? 0
+  const unknown = unknownOperations(state)
+  if (unknown.length === 0) return conclude(before, state, event)
+  const asked = Math.min(...unknown.map((operation) => operationOf(state, operation).asked))
   const pause = INQUIRY_PAUSES_MS[Math.min(asked, INQUIRY_PAUSES_MS.length - 1)] ?? 0
   const due = follow(event, events.inquiryDue, {})
   return conclude(before, state, event, {
     timers: [{ schedule: { id: inquiryTimer(before), at: event.time + pause, event: due } }],
   })
-}
-
-export function inquiryTimer({ tenant, mode, id }: PaymentRecord): string {
-  return `payments/inquiry/${tenant}/${mode}/${id}`
-}
-
-type Extras = Partial<Decision> & { readonly code?: string | undefined }
-
-/** Books what moved, says what changed, and lets go of the inquiry when there is nothing left to ask. */
-function conclude(before: PaymentRecord, state: PaymentState, event: PaymentInput, extras: Extras = {}): Decided {
-  const moved = changes(state.booked, movementsOf(state))
-  const booked = { ...state, booked: book(state.booked, moved) }
-  const status = statusOf(booked)
-  const payment: PaymentRecord = { ...before, status, state: booked }
-  const movements = moved.map((change) => movementFact(change, payment, event))
-  const changed = status !== before.status && status !== 'rejected' && movements.length === 0
-  const statusFact = changed ? [statusChanged(before, payment, event, extras.code)] : []
-  return {
-    payment,
-    facts: [...(extras.facts ?? []), ...statusFact, ...movements],
-    timers: [...(extras.timers ?? []), ...resolved(before, payment)],
-    deliveries: extras.deliveries ?? [],
-  }
-}
-
-function resolved(before: PaymentRecord, after: PaymentRecord): TimerChange[] {
-  const isResolved = unknownOperations(before.state).length > 0 && unknownOperations(after.state).length === 0
-  return isResolved ? [{ cancel: inquiryTimer(after) }] : []
-}
-
-const factOf = {
-  capture: events.paymentCaptured,
-  fee: events.paymentFeeCharged,
-  refund: events.paymentRefunded,
-  dispute: events.paymentDisputed,
-  dispute_reinstated: events.paymentDisputeReinstated,
-  dispute_lost: events.paymentDisputeLost,
-} as const satisfies Record<Exclude<MovementKind, 'payout'>, EventType>
-
-function movementFact(
-  { key, kind, revision, account, object, delta, currency }: Change,
-  payment: PaymentRecord,
-  event: PaymentInput,
-) {
-  invariant(kind !== 'payout', 'a payout is no movement of a payment')
-  const { merchant, status } = payment
-  const data = { movement: key, revision, account, object, merchant, delta, currency, status, effectiveAt: event.time }
-  return follow(event, factOf[kind], data, { part: `${key}#${revision}` })
-}
-
-function statusChanged(
-  before: PaymentRecord,
-  after: PaymentRecord,
-  event: PaymentInput,
-  code: string | undefined,
-): NewEvent {
-  const change = { from: before.status, to: after.status, ...(code === undefined ? {} : { code }) }
-  return follow(event, events.paymentStatusChanged, change)
 }
 
 /** Said of a payment that is not there: a firing of a timer nobody can have set. */

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { ObjectReport, ReportOf } from '#gateways/events'
-import { type PaymentStatus, statusOf, unknownOperations } from './derive.ts'
+import { type PaymentStatus, statusOf } from './derive.ts'
 import { type PaymentFact, record } from './fact.ts'
 import { ACCOUNT, anyReport, lineage, shuffled } from './generated-lineages.ts'
 import { join } from './join.ts'
+import { unknownOperations } from './operation.ts'
 import { emptyPayment, type PaymentState } from './state.ts'
 
 const requested = {

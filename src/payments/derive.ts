@@ -1,5 +1,6 @@
 import { capturedOf, type Lineage, lineagesOf, phaseOf, sumByCurrency } from './lineage.ts'
 import { refundMovements } from './movement.ts'
+import { openAuthorizations } from './operation.ts'
 import type { DisputeState, PaymentState } from './state.ts'
 import { current } from './tracked.ts'
 
@@ -28,12 +29,12 @@ export type PaymentStatus =
  * | authorized         | a hold is in place                                                          |
  * | pending            | a charge is under way at a gateway                                          |
  * | rejected           | the risk rules refused it                                                   |
- * | unknown            | a call may have taken place, and no report says what became of it           |
- * | pending            | a call is out                                                               |
+ * | unknown            | an authorization may have taken place, and no report says what came of it   |
+ * | pending            | an authorization is out                                                     |
  * | canceled           | an attempt was canceled, its hold released                                  |
  * | failed             | an attempt failed or was declined                                           |
  * | expired            | its time was up before it was executed                                      |
- * | failed             | a call was refused                                                          |
+ * | failed             | an authorization was refused                                                |
  * | pending            | otherwise                                                                   |
  */
 export function statusOf(state: PaymentState): PaymentStatus {
@@ -51,8 +52,9 @@ function statusOfMoney(state: PaymentState, lineages: readonly Lineage[]): Payme
 
 function statusOfAttempts(state: PaymentState, lineages: readonly Lineage[]): PaymentStatus {
   const phases = new Set(lineages.map(phaseOf))
-  const open = openOperations(state, lineages)
-  const ended = Object.values(state.operations).flatMap(({ outcomes }) => outcomes)
+  const open = openAuthorizations(state, lineages)
+  const authorizations = Object.values(state.operations).filter(({ request }) => request === null)
+  const ended = authorizations.flatMap(({ outcomes }) => outcomes)
 
   if (phases.has('authorized')) return 'authorized'
   if (phases.has('processing')) return 'pending'
@@ -66,27 +68,8 @@ function statusOfAttempts(state: PaymentState, lineages: readonly Lineage[]): Pa
   return ended.includes('refused') ? 'failed' : 'pending'
 }
 
-/** Ids of the operations a gateway has to be asked about: they may have taken place, and nobody has said. */
-export function unknownOperations(state: PaymentState): string[] {
-  return openOperations(state, lineagesOf(state)).filter((id) => state.operations[id]?.unknownSince !== null)
-}
-
-/**
- * Operations that nothing accounts for. Reports do not name the operation they come from, so they are
- * counted: with as many attempts decided at a gateway account as operations went to it, none is open.
- */
-function openOperations(state: PaymentState, lineages: readonly Lineage[]): string[] {
-  const operations = Object.entries(state.operations)
-  return operations
-    .filter(([, { account, outcomes }]) => {
-      const decided = lineages.filter((lineage) => lineage.account === account && phaseOf(lineage) !== 'open').length
-      const sent = operations.filter(([, other]) => other.account === account && !other.outcomes.includes('refused'))
-      return outcomes.length === 0 && decided < sent.length
-    })
-    .map(([id]) => id)
-}
-
-function isDisputed(dispute: DisputeState): boolean {
+/** Whether a dispute keeps money, or may. */
+export function isDisputed(dispute: DisputeState): boolean {
   if (dispute.reinstated) return false
   const status = current(dispute)
   if (status === 'won') return false

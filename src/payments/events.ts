@@ -31,6 +31,35 @@ export const paymentRequested = eventType({
 })
 export type PaymentRequested = DataOf<typeof paymentRequested>
 
+const OperationId = Type.String({ pattern: '^op_[0-9a-z]{1,64}$' })
+
+/** What may be asked of a payment that is there. */
+const OperationCall = Type.Union([Type.Literal('capture'), Type.Literal('cancel'), Type.Literal('refund')])
+
+const RefundReason = Type.Union([
+  Type.Literal('duplicate'),
+  Type.Literal('fraudulent'),
+  Type.Literal('requested_by_customer'),
+])
+
+/** Somebody asked at the door for something to be done with a payment. Key: payment. */
+export const operationRequested = eventType({
+  type: 'payment.operation_requested',
+  topic: 'payments.inbox',
+  schema: Type.Object({
+    operation: OperationId,
+    call: OperationCall,
+    /** All there is, where it is not given. */
+    amount: Type.Optional(Amount),
+    reason: Type.Optional(RefundReason),
+    /** Past it a capture is not made; the others have no such time. */
+    expiresAt: Type.Optional(Milliseconds),
+    /** Keyed digest of the canonical body: tells a repetition from a conflict. */
+    fingerprint: Type.String(),
+  }),
+})
+export type OperationRequested = DataOf<typeof operationRequested>
+
 /** A payment exists. Key: payment, as for every fact of this module but payouts. */
 export const paymentCreated = eventType({
   type: 'payment.created',
@@ -52,6 +81,13 @@ export const paymentRejected = eventType({
   schema: Type.Object({ score: Type.Number(), reasons: Type.Array(Code) }),
 })
 
+/** The risk was assessed anew at execution, the verdict at the door being too old. */
+export const riskRenewed = eventType({
+  type: 'payment.risk_renewed',
+  topic: 'payments',
+  schema: Type.Object({ score: Type.Number(), reasons: Type.Array(Code), isRefused: Type.Boolean() }),
+})
+
 const Status = Type.Union([
   Type.Literal('pending'),
   Type.Literal('authorized'),
@@ -71,6 +107,31 @@ export const paymentStatusChanged = eventType({
   type: 'payment.status_changed',
   topic: 'payments',
   schema: Type.Object({ from: Status, to: Status, code: Type.Optional(Code) }),
+})
+
+/**
+ * An operation came to stand otherwise: begun (`pending`), in doubt, or over. Each carries all that is known of it,
+ * so that a reader needs only the last.
+ */
+export const operationChanged = eventType({
+  type: 'payment.operation_changed',
+  topic: 'payments',
+  schema: Type.Object({
+    operation: Type.String(),
+    call: Type.Union([Type.Literal('authorize'), ...OperationCall.anyOf]),
+    account: Type.String(),
+    amount: Type.Optional(Amount),
+    currency: Type.Optional(Currency),
+    reason: Type.Optional(RefundReason),
+    status: Type.Union([
+      Type.Literal('pending'),
+      Type.Literal('succeeded'),
+      Type.Literal('failed'),
+      Type.Literal('unknown'),
+      Type.Literal('refused'),
+    ]),
+    code: Type.Optional(Code),
+  }),
 })
 
 /** The same request again: nothing was done. */

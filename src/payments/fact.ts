@@ -1,5 +1,5 @@
 import { unreachable } from '#kernel/invariant'
-import type { Operation, OperationOutcome, PaymentRequest, PaymentState } from './state.ts'
+import type { Operation, OperationOutcome, OperationRequest, PaymentRequest, PaymentState } from './state.ts'
 import { union } from './tracked.ts'
 
 /** What we ourselves know of a payment, as against what gateways report. */
@@ -7,7 +7,7 @@ export type PaymentFact =
   | { fact: 'requested'; request: PaymentRequest }
   | { fact: 'rejected' }
   | { fact: 'expired' }
-  | { fact: 'executing'; operation: string; account: string }
+  | { fact: 'executing'; operation: string; account: string; request?: OperationRequest }
   | { fact: 'unknown'; operation: string; account: string; since: number }
   /** `times` counts from one, so that hearing of the same question twice changes nothing. */
   | { fact: 'asked'; operation: string; account: string; times: number }
@@ -15,7 +15,7 @@ export type PaymentFact =
 
 /**
  * The payment with one of our own facts joined in; order and repetition do not matter. The one
- * exception is the request: the first that is committed stays, another changes nothing.
+ * exception are requests, of a payment or an operation: the first that is committed stays.
  */
 export function record(state: PaymentState, fact: PaymentFact): PaymentState {
   switch (fact.fact) {
@@ -26,7 +26,7 @@ export function record(state: PaymentState, fact: PaymentFact): PaymentState {
     case 'expired':
       return { ...state, expired: true }
     case 'executing':
-      return withOperation(state, fact, {})
+      return withOperation(state, fact, { request: fact.request ?? null })
     case 'unknown':
       return withOperation(state, fact, { unknownSince: fact.since })
     case 'asked':
@@ -46,7 +46,7 @@ function withOperation(
   { operation, account }: { operation: string; account: string },
   learned: Partial<Operation>,
 ): PaymentState {
-  const fresh: Operation = { account, unknownSince: null, asked: 0, outcomes: [], codes: [] }
+  const fresh: Operation = { account, request: null, unknownSince: null, asked: 0, outcomes: [], codes: [] }
   const joined = joinOperations(state.operations[operation] ?? fresh, { ...fresh, ...learned })
   return { ...state, operations: { ...state.operations, [operation]: joined } }
 }
@@ -56,6 +56,7 @@ const outcomes: readonly OperationOutcome[] = ['answered', 'declined', 'refused'
 function joinOperations(one: Operation, other: Operation): Operation {
   return {
     account: one.account,
+    request: one.request ?? other.request,
     unknownSince: earliest(one.unknownSince, other.unknownSince),
     asked: Math.max(one.asked, other.asked),
     outcomes: outcomes.filter((outcome) => one.outcomes.includes(outcome) || other.outcomes.includes(outcome)),

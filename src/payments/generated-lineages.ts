@@ -61,6 +61,12 @@ export const anyReport: fc.Arbitrary<ObjectReport> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('refund'), ...about(), status: fc.constantFrom(...ranks.refund) }),
   fc.record({
+    kind: fc.constant('refund'),
+    ...about(),
+    status: fc.constantFrom(...ranks.refund),
+    operation: fc.constantFrom('op_1', 'op_2'),
+  }),
+  fc.record({
     kind: fc.constant('dispute'),
     ...about(),
     status: fc.constantFrom(...ranks.dispute),

@@ -1,32 +1,43 @@
 import type * as gatewayEvents from '#gateways/events'
 import type { Database, Tx } from '#kernel/database'
 import { type Decision, decider, type EventOf, type HandlerContext, type Module } from '#log'
-import { type DecidePorts, decide, type PaymentInput } from './decide.ts'
+import type { PaymentInput } from './conclude.ts'
+import { decide } from './decide.ts'
 import { decidePayout } from './decide-payout.ts'
 import * as events from './events.ts'
+import type { PaymentsPorts } from './ports.ts'
+import { renewRisk } from './renew-risk.ts'
 import * as sql from './sql.ts'
 import { findPayments } from './view.ts'
 
-export type { DecidePorts } from './decide.ts'
+export { createJudge } from './judge.ts'
+export { listPayments } from './list.ts'
+export { paymentListRoutes } from './list-routes.ts'
+export type { PaymentsPorts } from './ports.ts'
 export { paymentRoutes } from './routes.ts'
+export { createShow } from './show.ts'
 export { findPayments } from './view.ts'
 
 /** Event types of others that this module reads: handed over, because modules share types only. */
 export type PaymentsReads = Pick<typeof gatewayEvents, 'objectReported' | 'callAnswered' | 'payoutReported'>
 
-export function createPayments(reads: PaymentsReads, ports: DecidePorts): Module {
+export function createPayments(reads: PaymentsReads, ports: PaymentsPorts): Module {
   return {
     name: 'payments',
     summary: 'Once per key, executed, and in the right state whatever order its news arrive in.',
     events: Object.values(events),
-    accepts: [events.paymentRequested],
+    accepts: [events.paymentRequested, events.operationRequested],
     deciders: [paymentsDecider(reads, ports)],
-    facets: [{ about: 'payment', name: 'payment', show: showPayment }],
+    facets: [
+      { about: 'payment', name: 'payment', show: showPayment },
+      { about: 'payment', name: 'operations', show: showOperations },
+    ],
     migrations: new URL('./migrations/', import.meta.url),
   }
 }
 
 export const inbox = events.paymentRequested
+export const operationInbox = events.operationRequested
 
 export function paymentsOfCustomer(database: Database, tenant: string, customer: string): Promise<string[]> {
   return sql.paymentsOfCustomer(database, tenant, customer)
@@ -40,11 +51,25 @@ async function showPayment(database: Database, ref: sql.PaymentRef) {
   })
 }
 
-function paymentsDecider(reads: PaymentsReads, ports: DecidePorts) {
-  const { inquiryDue, paymentRequested, ...published } = events
+async function showOperations(database: Database, ref: sql.PaymentRef) {
+  const [payment] = await findPayments(database, [ref])
+  return (payment?.operations ?? []).map(({ id, call, account, amount, currency, status, code }) => {
+    return { operation: id, call, account, amount, currency, status, code }
+  })
+}
+
+function paymentsDecider(reads: PaymentsReads, ports: PaymentsPorts) {
+  const { inquiryDue, paymentRequested, operationRequested, ...published } = events
   return decider({
     name: 'decide',
-    reads: [paymentRequested, inquiryDue, reads.objectReported, reads.callAnswered, reads.payoutReported],
+    reads: [
+      paymentRequested,
+      operationRequested,
+      inquiryDue,
+      reads.objectReported,
+      reads.callAnswered,
+      reads.payoutReported,
+    ],
     publishes: Object.values(published),
     handle: async (batch, context) => {
       const decisions: Decision[] = []
@@ -60,13 +85,14 @@ function paymentsDecider(reads: PaymentsReads, ports: DecidePorts) {
 async function decidePayments(
   batch: readonly PaymentInput[],
   { tx, now }: HandlerContext,
-  ports: DecidePorts,
+  ports: PaymentsPorts,
 ): Promise<Decision> {
   const records = await sql.load(tx, batch.map(refOf))
+  const renewed = await renewRisk(batch, records, now, ports.assess)
   const touched = new Set<string>()
   const decisions = batch.map((event) => {
     const name = sql.refName(refOf(event))
-    const decided = decide(records.get(name), event, now, ports)
+    const decided = decide(records.get(name), event, now, ports, renewed.get(event.id))
     records.set(name, decided.payment)
     touched.add(name)
     return decided

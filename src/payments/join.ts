@@ -85,11 +85,19 @@ function joinCharges(one: ChargeState, other: ChargeState): ChargeState {
 }
 
 function refundOf(account: string, report: ReportOf<'refund'>): RefundState {
-  return { ...track(account, report, [report.status]), failures: listOf(report.failure) }
+  return {
+    ...track(account, report, [report.status]),
+    failures: listOf(report.failure),
+    operations: listOf(report.operation),
+  }
 }
 
 function joinRefunds(one: RefundState, other: RefundState): RefundState {
-  return { ...joinTracked(one, other, ranks.refund), failures: union(one.failures, other.failures) }
+  return {
+    ...joinTracked(one, other, ranks.refund),
+    failures: union(one.failures, other.failures),
+    operations: union(one.operations, other.operations),
+  }
 }
 
 function disputeOf(account: string, report: ReportOf<'dispute'>): DisputeState {

@@ -1,3 +1,4 @@
+import type { OperationRequested } from './events.ts'
 import type { StatusOf } from './ranks.ts'
 import type { Tracked } from './tracked.ts'
 
@@ -13,7 +14,11 @@ export type ChargeState = Tracked<StatusOf<'charge'>> & {
   readonly refunded: number
   readonly failures: readonly string[]
 }
-export type RefundState = Tracked<StatusOf<'refund'>> & { readonly failures: readonly string[] }
+export type RefundState = Tracked<StatusOf<'refund'>> & {
+  readonly failures: readonly string[]
+  /** Operations of ours that asked for it: one, or none where it was made at the gateway. */
+  readonly operations: readonly string[]
+}
 export type DisputeState = Tracked<StatusOf<'dispute'>> & {
   readonly withdrawn: boolean
   readonly reinstated: boolean
@@ -41,9 +46,28 @@ export type PaymentRequest = {
 /** How a call to a gateway ended; `refused`: it surely did nothing, or the gateway has never heard of it. */
 export type OperationOutcome = 'answered' | 'declined' | 'refused'
 
+export type RefundReason = NonNullable<OperationRequested['reason']>
+
+/** What was asked of us beyond the payment itself: to take what is held, to let it go, to give money back. */
+export type OperationRequest = {
+  readonly call: 'capture' | 'cancel' | 'refund'
+  /** Minor units of `currency`; null where that was not to be known. */
+  readonly amount: number | null
+  readonly currency: string | null
+  /** The gateway's intent, or charge for a refund; null for what was refused before there was one. */
+  readonly object: string | null
+  readonly reason: RefundReason | null
+  /** Keyed digest of the body: tells a repetition from a conflict. */
+  readonly fingerprint: string
+  /** When it was asked for, in Unix milliseconds. */
+  readonly at: number
+}
+
 /** One thing we asked of a gateway. It may have been sent many times under its one id. */
 export type Operation = {
   readonly account: string
+  /** Null for the authorization, which is asked for by the payment's own request. */
+  readonly request: OperationRequest | null
   /** When it was first not known whether it took place, in Unix milliseconds. */
   readonly unknownSince: number | null
   /** How often the gateway was asked what became of it. */

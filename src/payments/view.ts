@@ -1,5 +1,6 @@
 import type { Database } from '#kernel/database'
 import type { PaymentStatus } from './derive.ts'
+import { type OperationView, operationsOf } from './operation.ts'
 import { find, type PaymentRef, type PaymentRow } from './sql.ts'
 
 /** A payment as others may see it. Amounts in minor units. */
@@ -23,6 +24,7 @@ export type PaymentView = PaymentRef & {
     readonly amount: number
     readonly currency: string
   }[]
+  readonly operations: readonly OperationView[]
   readonly createdAt: number
   readonly updatedAt: number
 }
@@ -49,6 +51,7 @@ function viewOf(row: PaymentRow): PaymentView {
     movements: Object.values(booked)
       .filter(({ amount }) => amount !== 0)
       .map(({ kind, account, object, amount, currency }) => ({ kind, account, object, amount, currency })),
+    operations: operationsOf(row.state),
     createdAt: row.created_at.getTime(),
     updatedAt: row.updated_at.getTime(),
   }
