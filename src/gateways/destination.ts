@@ -11,7 +11,7 @@ import { callAnswered, type ObjectReport } from './events.ts'
 /** The gateway answers the same to the same idempotency key for this long; past it, it is only asked. */
 const IDEMPOTENCY_WINDOW_MS = 24 * 60 * 60 * 1000
 const CALL_TIMEOUT_MS = 10_000
-const CONCURRENCY = 128
+const CONCURRENCY = 256
 
 /** `asked`: nothing was sent, the gateway was asked what it holds. That it answered does not say that it was done. */
 type Settled = (GatewayOutcome & { readonly asked: boolean }) | { readonly outcome: 'expired'; readonly asked: false }

@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto'
+import { batched } from './batched.ts'
 import { createBoundedCache } from './bounded-cache.ts'
 import type { Clock } from './clock.ts'
 import type { Database, Tx } from './database.ts'
@@ -22,11 +23,16 @@ export type DataKeys = {
   erase(subject: Subject): Promise<number>
 }
 
+/** Without a key where it was destroyed. */
+type Opened = { readonly key: KeyObject | undefined }
+
 export type DataKeysOptions = { masterKey: MasterKey; database: Database; random: Random; clock: Clock }
 
 export const dataKeyLimits = {
   /** About 300 bytes each. */
   entriesMax: 20_000,
+  /** One statement looks so many up. */
+  loadedAtOnceMax: 500,
   /** How long another process may go on opening what was erased. */
   ageMaxMs: 5_000,
   /** A subject that comes back after this long gets another key beside the one it has. */
@@ -44,7 +50,8 @@ export function createDataKeys({ masterKey, database, random, clock }: DataKeysO
   const derivation = createKeyDerivation(masterKey, random)
   const { entriesMax, sealingAgeMaxMs } = dataKeyLimits
   const sealing = createBoundedCache<DataKey>(clock, { entriesMax, ageMaxMs: sealingAgeMaxMs })
-  const opening = createBoundedCache<{ key: KeyObject | undefined }>(clock, dataKeyLimits)
+  const opening = createBoundedCache<Opened>(clock, dataKeyLimits)
+  const load = batched(dataKeyLimits.loadedAtOnceMax, loadById)
   /** Grows with every erasure here: what was read before one is not cached after it. */
   let erasures = 0
 
@@ -68,18 +75,22 @@ export function createDataKeys({ masterKey, database, random, clock }: DataKeysO
       if (cached) keys.set(id, cached.key)
     }
     const missing = [...new Set(ids)].filter((id) => !keys.has(id))
-    if (missing.length > 0) for (const [id, key] of await loadById(missing)) keys.set(id, key)
+    const loaded = await Promise.all(missing.map(load))
+    for (const [index, id] of missing.entries()) {
+      const found = loaded[index]
+      // A destroyed key keeps its row: one without was never made here, and that is not an erasure.
+      invariant(found, `the data key ${id} is in the vault`)
+      keys.set(id, found.key)
+    }
     return keys
   }
 
-  async function loadById(ids: readonly string[]): Promise<Map<string, KeyObject | undefined>> {
+  async function loadById(ids: readonly string[]): Promise<(Opened | undefined)[]> {
     const [loadedAtMs, before] = [clock.monotonicMs(), erasures]
     const rows = await database.query<StoredKey>(keysById, [ids])
-    const keys = new Map(rows.map((row) => [row.key_id, derivation.restore(row)]))
-    // A destroyed key keeps its row: one without was never made here, and that is not an erasure.
-    for (const id of ids) invariant(keys.has(id), `the data key ${id} is in the vault`)
-    if (erasures === before) for (const [id, key] of keys) opening.set(id, { key }, loadedAtMs)
-    return keys
+    const keys = new Map(rows.map((row): [string, Opened] => [row.key_id, { key: derivation.restore(row) }]))
+    if (erasures === before) for (const [id, opened] of keys) opening.set(id, opened, loadedAtMs)
+    return ids.map((id) => keys.get(id))
   }
 
   async function erase(subject: Subject): Promise<number> {

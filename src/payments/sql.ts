@@ -18,10 +18,16 @@ export type PaymentRecord = PaymentRef & {
 }
 export type PaymentRow = PaymentRecord & { readonly created_at: Date; readonly updated_at: Date }
 
-const LOAD_TEXT = `select p.tenant, p.mode, p.id, p.merchant, p.customer, p.fingerprint, p.details, p.status, p.state,
-     p.created_at, p.updated_at
+// The limit has the planner look each of them up, and the empty texts leave it the one index that begins with the id:
+// planned while the table was small, it read the whole table, or an index made for lists, at 180 µs a payment.
+const LOAD_TEXT = `select p.*
    from unnest($1::text[], $2::text[], $3::text[]) as r (tenant, mode, id)
-   join payments.payment p on p.tenant = r.tenant and p.mode = r.mode and p.id = r.id`
+   cross join lateral (
+     select tenant, mode, id, merchant, customer, fingerprint, details, status, state, created_at, updated_at
+     from payments.payment
+     where id = r.id and tenant || '' = r.tenant and mode || '' = r.mode
+     limit 1
+   ) p`
 const LOAD = statement('payments.load', LOAD_TEXT)
 /** Nobody else writes these while the lease of their partition holds, so they are not locked. */
 export async function load(tx: Tx, refs: readonly PaymentRef[]): Promise<Map<string, PaymentRecord>> {
