@@ -7,6 +7,7 @@ import { masterKeyOf } from '#kernel/master-key'
 import { startPostgres } from '#kernel/postgres/start'
 import { openDatabase } from '#kernel/postgres-database'
 import { systemRandom } from '#kernel/random'
+import { createAddressGuard } from '#kernel/ssrf'
 import { type App, createApp } from '../src/app.ts'
 import { SECRET } from './webhooks.ts'
 
@@ -29,6 +30,8 @@ export async function benchPlatform(): Promise<Platform> {
   const open = (connectionsMax: number) => openDatabase({ url: postgres.url, connectionsMax, applicationName: 'bench' })
   const databases = { door: open(4), work: open(12), read: open(2) }
   const network = systemFetch(systemClock)
+  const guard = createAddressGuard(['127.0.0.1'])
+  const messenger = systemFetch(systemClock, guard)
   const app = createApp({
     seams: { clock: systemClock, random: systemRandom, fetch: network.fetch, databases },
     masterKey: masterKeyOf(systemRandom.bytes(32)),
@@ -44,6 +47,7 @@ export async function benchPlatform(): Promise<Platform> {
     ],
     risk: { perCustomerAMinute: 1e6, perMerchantAMinute: 1e6, amountMax: 1e9 },
     process: 'bench',
+    webhooks: { fetch: messenger.fetch, guard },
     report: (report) => {
       if (report.kind !== 'handled') console.error(report)
     },
@@ -59,6 +63,7 @@ export async function benchPlatform(): Promise<Platform> {
       await running.stop()
       await Promise.all(Object.values(databases).map((database) => database.close()))
       await network.close()
+      await messenger.close()
       await postgres.stop()
       await directory.remove()
     },

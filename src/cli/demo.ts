@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs'
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { existsSync, rmSync } from 'node:fs'
+import { chmod, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { issueApiKey } from '#access'
@@ -21,16 +21,18 @@ import {
   SHOP,
   SHOP_MERCHANT,
   type Stage,
+  startReceiver,
 } from './demo/index.ts'
 import { type Platform, type SimulatedAccount, startPlatform } from './platform.ts'
 import { progressLine } from './progress.ts'
 import { writeSecret } from './secret-file.ts'
-import { stopSignal } from './stop-signal.ts'
-import { createUndo } from './undo.ts'
+import { type Stopping, stopSignal } from './stop-signal.ts'
+import { createUndo, type Undo } from './undo.ts'
 
 const TENANT = 'demo'
 const PAYMENTS = 500
 const SEED = 1
+const NOTHING_STAYS = 'Nothing of it stays.'
 
 export const demo: Command = {
   name: 'demo',
@@ -55,49 +57,44 @@ export const demo: Command = {
     const folder = call.text('corpus')
     const corpus = folder === undefined ? [] : readCorpus(folder)
     const undo = createUndo()
-    const stopping = stopSignal(call)
-    const played = runDemo(call, { payments, seed, corpus, stopping, undo })
-    // Whoever stops it early gets no report, and nothing stays behind.
-    const early = stopping.then(() => undefined)
-    const result = call.isSet('keep') ? await played : await Promise.race([played, early])
-    await undo.all()
-    return result ?? stoppedEarly(call)
+    try {
+      const { config, isTemporary } = await demoConfig(call)
+      const stopping = stopSignal(call, isTemporary ? NOTHING_STAYS : undefined)
+      const code = await runDemo(call, { config, payments, seed, corpus, stopping, undo })
+      await undo.all()
+      if (call.isSet('keep')) call.print(`Stopped. ${isTemporary ? NOTHING_STAYS : `Data stays: ${config.dataDir}`}`)
+      return code
+    } finally {
+      await undo.all()
+    }
   },
 }
 
 type Demo = {
+  readonly config: Config
   readonly payments: number
   readonly seed: number
   readonly corpus: readonly string[]
-  readonly stopping: Promise<string>
-  readonly undo: ReturnType<typeof createUndo>
+  readonly stopping: Stopping
+  readonly undo: Undo
 }
 
-function stoppedEarly(call: Call): number {
-  call.warn('Stopped before the end: nothing was compared.')
-  return 1
-}
-
-async function runDemo(call: Call, { payments, seed, corpus, stopping, undo }: Demo): Promise<number> {
+async function runDemo(call: Call, demo: Demo): Promise<number> {
+  const { payments, seed, corpus, stopping, undo } = demo
   const startedMs = systemClock.monotonicMs()
   const progress = progressLine(process.stdout)
+  undo.add(async () => progress.end())
   progress.show('starting')
-  const config = await demoConfig(call, undo.add)
-  const corpusSecret = newSecret()
-  const platform = await startPlatform({ config, accounts: corpusAccounts(corpusSecret), simulated: gateways(seed) })
-  undo.add(() => platform.stop())
-  const carrier = systemFetch(systemClock)
-  undo.add(() => carrier.close())
+  const { stage, platform, corpusSecret } = await stopping.carry(setUp(demo, progress.show))
 
-  const stage: Stage = {
-    ...(await rolesOf(platform, seed)),
-    fetch: carrier.fetch,
-    clock: systemClock,
-    random: seededRandom(seed),
-    progress: progress.show,
+  // Whoever stops it early gets no report.
+  const early = stopping.asked.then(() => undefined)
+  const sections = await Promise.race([play({ stage, payments, corpus, corpusSecret }), early])
+  progress.end()
+  if (sections === undefined) {
+    call.warn('Stopped before the end: nothing was compared. Ending what is under way …')
+    return 1
   }
-  const sections = await play({ stage, payments, corpus, corpusSecret })
-  progress.clear()
   const seconds = ((systemClock.monotonicMs() - startedMs) / 1000).toFixed(1)
   call.print(
     `Millrace demo: ${payments} payments over the API, ${payments} reported by a gateway, seed ${seed}, ${seconds} s`,
@@ -109,17 +106,47 @@ async function runDemo(call: Call, { payments, seed, corpus, stopping, undo }: D
   call.print(
     isRight(sections) ? '\nEvery figure adds up.' : '\nSomething does not add up: see the lines that say WRONG.',
   )
-  if (call.isSet('keep')) await keepRunning(call, { platform, config, apiKey: stage.apiKey, stopping })
+  if (call.isSet('keep')) await keepRunning(call, demo, platform, stage.apiKey)
   return isRight(sections) ? 0 : 1
 }
+
+async function setUp({ config, seed, stopping, undo }: Demo, progress: Stage['progress']) {
+  const corpusSecret = newSecret()
+  const platform = await startPlatform({ config, accounts: corpusAccounts(corpusSecret), simulated: gateways(seed) })
+  undo.add(() => platform.stop())
+  const carrier = systemFetch(systemClock)
+  undo.add(() => carrier.close())
+  // What is stopped early waits for no call that its gateway leaves hanging.
+  undo.add(() => Promise.all([...platform.gateways.values()].map((gateway) => gateway.stop())))
+  const stopped = new AbortController()
+  void stopping.asked.then(() => stopped.abort())
+  const receiver = await startReceiver(systemRandom)
+  undo.add(() => receiver.close())
+  const seams = {
+    fetch: carrier.fetch,
+    clock: systemClock,
+    random: seededRandom(seed),
+    receiver,
+    stopping: stopped.signal,
+  }
+  const stage: Stage = { ...(await rolesOf(platform, seed)), ...seams, progress }
+  return { stage, platform, corpusSecret }
+}
+
+/** More than the longest demo makes: its figures are counted from what the gateways remember. */
+const limits = { payments: 400_000, settlementLines: 400_000, events: 1_000_000 }
 
 /** Everything random about the gateways comes from the seed; what they report is then the same every time. */
 function gateways(seed: number): SimulatedAccount[] {
   const account = (name: string, merchant: string) =>
     ({ name, merchant, gateway: 'simulated', tenant: TENANT, mode: 'test', webhookSecrets: [newSecret()] }) as const
   return [
-    { ...account(ACQUIRER, 'mer_elsewhere'), isCalled: true, options: { random: seededRandom(seed + 1) } },
-    { ...account(SHOP, SHOP_MERCHANT), isCalled: false, options: { random: seededRandom(seed + 2), deliver: 'hold' } },
+    { ...account(ACQUIRER, 'mer_elsewhere'), isCalled: true, options: { random: seededRandom(seed + 1), limits } },
+    {
+      ...account(SHOP, SHOP_MERCHANT),
+      isCalled: false,
+      options: { random: seededRandom(seed + 2), deliver: 'hold', limits },
+    },
   ]
 }
 
@@ -141,15 +168,15 @@ async function rolesOf({ url, app, gateways: started, accounts }: Platform, seed
   return { url, apiKey, tenant: TENANT, database, acquirer, shop, shopSecret }
 }
 
-async function demoConfig(call: Call, undo: (step: () => Promise<unknown>) => void): Promise<Config> {
+async function demoConfig(call: Call): Promise<{ config: Config; isTemporary: boolean }> {
   const config = await loadConfig(call)
   const isKept = call.isSet('keep') && (call.env.MILLRACE_DATA_DIR ?? '') !== ''
-  const dataDir = isKept ? config.dataDir : await temporaryDirectory(undo)
+  const dataDir = isKept ? config.dataDir : await temporaryDirectory()
   if (isKept && existsSync(join(dataDir, 'postgres'))) {
     throw new UsageError(`${dataDir} holds data already: set MILLRACE_DATA_DIR to a new directory for the demo.`)
   }
   const often = 1_000_000
-  return {
+  const demoed: Config = {
     ...config,
     dataDir,
     databaseUrl: undefined,
@@ -160,24 +187,37 @@ async function demoConfig(call: Call, undo: (step: () => Promise<unknown>) => vo
     logLevel: 'error',
     risk: { perCustomerAMinute: often, perMerchantAMinute: often, amountMax: AMOUNT_REFUSED - 1 },
     rateLimit: { perSecond: often, burst: often },
+    webhooks: { ...config.webhooks, allowHosts: ['127.0.0.1'] },
   }
+  return { config: demoed, isTemporary: !isKept }
 }
 
-/** One that the user PostgreSQL runs as can pass through. */
-async function temporaryDirectory(undo: (step: () => Promise<unknown>) => void): Promise<string> {
+/** One that the user PostgreSQL runs as can pass through. It goes when this process ends, however it ends. */
+async function temporaryDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-demo-'))
-  undo(() => rm(directory, { recursive: true, force: true }))
+  process.once('exit', () => remove(directory))
   await chmod(directory, 0o711)
   return directory
 }
 
-type Kept = { platform: Platform; config: Config; apiKey: string; stopping: Promise<string> }
+/** PostgreSQL may only just have been told to end, and write a file or two before it does. */
+function remove(directory: string): void {
+  const pause = new Int32Array(new SharedArrayBuffer(4))
+  for (let attempt = 0; attempt < 20 && existsSync(directory); attempt++) {
+    if (attempt > 0) Atomics.wait(pause, 0, 0, 50)
+    try {
+      rmSync(directory, { recursive: true, force: true })
+    } catch {
+      // The next attempt gets the rest.
+    }
+  }
+}
 
-async function keepRunning(call: Call, { platform, config, apiKey, stopping }: Kept): Promise<void> {
+async function keepRunning(call: Call, { config, stopping }: Demo, { url }: Platform, apiKey: string): Promise<void> {
   const path = join(config.dataDir, 'api-key')
   await writeSecret(path, apiKey)
-  call.print(`\nStill running: ${platform.url}, API key in ${path}. Ctrl-C stops it.`)
-  await stopping
+  call.print(`\nStill running: ${url}, API key in ${path}. Ctrl-C stops it.`)
+  call.print(`${await stopping.asked}: taking nothing new, ending what is under way …`)
 }
 
 function newSecret(): string {

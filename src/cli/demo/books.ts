@@ -1,4 +1,4 @@
-import type { SimulatedGateway } from '#gateways/simulated'
+import { type Held, refundedOf } from './held.ts'
 
 /** Minor units by currency. */
 export type Sums = Map<string, bigint>
@@ -32,14 +32,18 @@ export function addTo(sums: Sums, currency: string, amount: number): void {
   sums.set(code, (sums.get(code) ?? 0n) + BigInt(amount))
 }
 
-/** What a gateway charged for these payments of ours. */
-export function booksOf(gateway: SimulatedGateway, payments: Iterable<string>): Books {
+/** What the acquirer took, kept, gave back and lost, payment by payment. */
+export function booksOf(all: Iterable<Held>): Books {
   const books = newBooks()
-  for (const payment of payments) {
-    for (const { latest_charge: charge } of gateway.intentsOf(payment)) {
-      if (!charge?.captured) continue
-      addTo(books.captured, charge.currency, charge.amount_captured)
-      addTo(books.fees, charge.currency, charge.balance_transaction?.fee ?? 0)
+  for (const { currency, captured, fee, refunds, disputes } of all) {
+    addTo(books.captured, currency, captured)
+    addTo(books.fees, currency, fee)
+    addTo(books.refunded, currency, refundedOf(refunds))
+    for (const { amount, status, fees } of disputes.filter(({ took }) => took)) {
+      addTo(books.disputed, currency, amount)
+      addTo(books.fees, currency, fees)
+      if (status === 'won') addTo(books.reinstated, currency, amount)
+      if (status === 'lost') addTo(books.lost, currency, amount)
     }
   }
   return books

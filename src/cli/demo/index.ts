@@ -1,5 +1,6 @@
 export { CORPUS, readCorpus } from './corpus.ts'
 export { isRight, linesOf } from './findings.ts'
+export { AMOUNT_REFUSED } from './plan.ts'
 export { play } from './play.ts'
-export { AMOUNT_REFUSED } from './requests.ts'
+export { startReceiver } from './receiver.ts'
 export { ACQUIRER, SHOP, SHOP_MERCHANT, type Stage } from './stage.ts'

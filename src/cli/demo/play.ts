@@ -1,8 +1,12 @@
-import { check, type Played } from './check.ts'
+import { check } from './check.ts'
 import { sendCorpus } from './corpus.ts'
+import { heal, interrupt, subscribe } from './endpoint.ts'
 import type { Section } from './findings.ts'
+import { liveOn } from './later.ts'
 import { reportLineages } from './lineages.ts'
-import { planRequests, sendRequests } from './requests.ts'
+import { payOut, readSettlements } from './payouts.ts'
+import { planRequests } from './plan.ts'
+import { sendRequests } from './requests.ts'
 import { untilQuiet, untilSettled } from './settle.ts'
 import type { Stage } from './stage.ts'
 import { carryWebhooks } from './webhooks.ts'
@@ -20,22 +24,35 @@ const LIMIT_MS_A_PAYMENT = 40
 
 /** Plays all of it, waits for the end, and compares. */
 export async function play({ stage, payments, corpus, corpusSecret }: Play): Promise<Section[]> {
+  const { acquirer, receiver, shop, random } = stage
   const limitMs = LIMIT_MS + payments * LIMIT_MS_A_PAYMENT
   stage.progress('planning')
-  const plan = planRequests(stage.random, payments)
-  const reported = reportLineages(stage.shop, stage.random, payments)
+  const plan = planRequests(random, payments)
+  const reported = reportLineages(shop, random, payments)
+  const endpoint = await subscribe(stage, receiver)
 
-  const [answers, carried] = await Promise.all([
-    sendRequests(stage, plan),
+  const [{ answers, afterwards, noon }, carried, awayMs] = await Promise.all([
+    sendAndLiveOn(stage, plan, limitMs),
     carryWebhooks(stage, () => untilQuiet(stage, limitMs)),
+    // There are several messages a payment: this is in the middle of the day.
+    interrupt(stage, receiver, payments, limitMs),
   ])
   const sent = corpus.length > 0 ? await sendCorpus(stage, corpus, corpusSecret) : undefined
 
-  const isSettled = await untilSettled(stage, limitMs)
+  const isDecided = await untilSettled(stage, limitMs)
+  stage.progress('paying out')
+  const settled = await readSettlements(stage, [...noon, ...payOut(stage)])
   stage.progress('waiting for the last webhooks')
-  await stage.acquirer.idle()
+  await acquirer.idle()
   const isQuiet = await untilSettled(stage, limitMs)
-  stage.progress('comparing')
-  const played: Played = { answers, reported, carried, corpus: sent, isSettled: isSettled && isQuiet }
-  return check(stage, played)
+  const heard = await heal(stage, receiver.tally, endpoint, awayMs)
+  const isSettled = isDecided && isQuiet
+  return check(stage, { answers, afterwards, reported, carried, heard, settled, corpus: sent, isSettled })
+}
+
+/** The acquirer pays out twice: at noon, when all is sold, and in the evening, after what was given back. */
+async function sendAndLiveOn(stage: Stage, plan: ReturnType<typeof planRequests>, limitMs: number) {
+  const answers = await sendRequests(stage, plan)
+  const noon = payOut(stage)
+  return { answers, noon, afterwards: await liveOn(stage, answers, limitMs) }
 }

@@ -1,20 +1,6 @@
 import { isObject, textAt } from '#gateways/stripe'
-import type { Random } from '#kernel/random'
-import { between, CURRENCIES, each, pick, post, type Stage } from './stage.ts'
-
-/** What becomes of a request at the gateway, or before it gets there. */
-type Fate = 'approve' | 'decline' | 'hold' | 'time_out' | 'fail' | 'refuse'
-
-export type PlannedRequest = {
-  readonly key: string
-  readonly fate: Fate
-  readonly body: { amount: number; currency: string; merchant: string; payment_method: string } & Record<
-    string,
-    unknown
-  >
-  /** The client asks again under the same key: the same, or something else. */
-  readonly again: 'same' | 'other' | undefined
-}
+import type { PlannedRequest } from './plan.ts'
+import { each, post, type Stage } from './stage.ts'
 
 /** What the door answered, counted where it was asked. */
 export type Answers = {
@@ -23,6 +9,7 @@ export type Answers = {
   readonly accepted: ReadonlyMap<string, PlannedRequest>
   /** 202s that named a payment which had had one before. */
   readonly repeats: number
+  readonly repeatsPlanned: number
   readonly conflicts: number
   readonly refused: number
   /** How many were planned to ask for something else under their key. */
@@ -32,62 +19,6 @@ export type Answers = {
 }
 
 const AT_ONCE = 24
-const DECLINES = ['insufficient_funds', 'expired_card', 'do_not_honor', 'lost_card'] as const
-/** Over what the demo's risk rules let through. */
-export const AMOUNT_REFUSED = 50_000_000
-
-export function planRequests(random: Random, count: number): PlannedRequest[] {
-  return Array.from({ length: count }, (_, index) => planRequest(random, index))
-}
-
-function planRequest(random: Random, index: number): PlannedRequest {
-  const fate = fateOf(random.unit())
-  const turn = random.unit()
-  const currency = pick(random, CURRENCIES)
-  return {
-    key: `order-${index}`,
-    fate,
-    again: fate === 'refuse' ? undefined : turn < 0.06 ? 'same' : turn < 0.09 ? 'other' : undefined,
-    body: {
-      amount: fate === 'refuse' ? AMOUNT_REFUSED + index : between(random, 100, 25_000),
-      currency,
-      merchant: pick(random, ['mer_books', 'mer_bikes', 'mer_bread']),
-      payment_method: methodFor(fate, random),
-      customer: `customer-${between(random, 1, 100)}`,
-      description: `Order ${index}`,
-      metadata: { order: String(index) },
-      capture_mode: fate === 'hold' ? 'manual' : 'automatic',
-    },
-  }
-}
-
-function fateOf(chance: number): Fate {
-  if (chance < 0.74) return 'approve'
-  if (chance < 0.86) return 'decline'
-  if (chance < 0.9) return 'hold'
-  if (chance < 0.93) return 'time_out'
-  return chance < 0.95 ? 'fail' : 'refuse'
-}
-
-function methodFor(fate: Fate, random: Random): string {
-  switch (fate) {
-    case 'decline':
-      return `pm_sim_decline_${pick(random, DECLINES)}`
-    case 'time_out':
-      return 'pm_sim_timeout_after_charge'
-    case 'fail':
-      return 'pm_sim_error_500'
-    default:
-      return pick(random, [
-        'pm_sim_approve',
-        'pm_sim_approve',
-        'pm_sim_webhook_first',
-        'pm_sim_duplicate_webhooks',
-        'pm_sim_slow_50',
-      ])
-  }
-}
-
 /** Sends all of them over HTTP, as clients would. */
 export async function sendRequests(stage: Stage, plan: readonly PlannedRequest[]): Promise<Answers> {
   const accepted = new Map<string, PlannedRequest>()
@@ -113,7 +44,8 @@ export async function sendRequests(stage: Stage, plan: readonly PlannedRequest[]
     if (planned.again === 'same') await send(planned, amount)
     if (planned.again === 'other') await send(planned, amount + 1)
   })
-  return { accepted, conflictsPlanned: plan.filter(({ again }) => again === 'other').length, ...count }
+  const planned = (what: PlannedRequest['again']) => plan.filter(({ again }) => again === what).length
+  return { accepted, repeatsPlanned: planned('same'), conflictsPlanned: planned('other'), ...count }
 }
 
 function idIn(body: string): string | undefined {

@@ -50,8 +50,60 @@ const EVENTS = statement(
   `select type, coalesce(data ->> 'account', '') as account, count(*) as events, count(distinct id) as different
    from log.event where tenant = $1 group by 1, 2`,
 )
-export function events(database: Database, tenant: string) {
-  return database.query<{ type: string; account: string; events: bigint; different: bigint }>(EVENTS, [tenant])
+type Counted = { readonly events: bigint; readonly different: bigint }
+/** How many events of a type there are on the log, of one gateway account where one is named. */
+export type EventsOf = (type: string, account?: string) => Counted
+export async function events(database: Database, tenant: string): Promise<EventsOf> {
+  const rows = await database.query<Counted & { type: string; account: string }>(EVENTS, [tenant])
+  return (type, account = '') =>
+    rows.find((row) => row.type === type && row.account === account) ?? { events: 0n, different: 0n }
+}
+
+const ACQUIRED = statement(
+  'demo.acquired',
+  `select currencies[1] as currency,
+     coalesce(sum(case when accounts[1] = $2 then amounts[1] else amounts[2] end) filter (where purpose <> 'payout'), 0)
+       as earned,
+     coalesce(sum(amounts[1]) filter (where purpose = 'payout'), 0) as paid_out
+   from ledger.entry
+   where tenant = $1 and $2 = any (accounts)
+   group by 1`,
+)
+/** What the ledger says that a gateway came to owe us, and has paid out. */
+export function acquired(database: Database, tenant: string, account: string) {
+  return database.query<{ currency: string; earned: bigint; paid_out: bigint }>(ACQUIRED, [
+    tenant,
+    `gateway:${account}:receivable`,
+  ])
+}
+
+const DOUBTS = statement(
+  'demo.doubts',
+  `select
+     count(*) filter (where type = 'gateway.call_answered' and call <> 'find' and outcome = 'unknown') as calls,
+     count(*) filter (where type = 'gateway.call_answered' and call = 'find') as questions,
+     count(distinct key) filter (where type = 'payment.status_changed' and turned = 'unknown') as payments
+   from (
+     select type, key, data ->> 'call' as call, data ->> 'outcome' as outcome, data ->> 'to' as turned
+     from log.event
+     where tenant = $1 and type in ('gateway.call_answered', 'payment.status_changed')
+   ) told`,
+)
+export type Doubts = { readonly calls: bigint; readonly questions: bigint; readonly payments: bigint }
+/** Calls whose fate the gateway left open, what it was asked about them, and the payments that were unknown for it. */
+export async function doubts(database: Database, tenant: string): Promise<Doubts> {
+  const [row] = await database.query<Doubts>(DOUBTS, [tenant])
+  return row ?? { calls: 0n, questions: 0n, payments: 0n }
+}
+
+const PUBLIC = statement(
+  'demo.public',
+  `select key, array_agg(id order by topic, "offset") as ids from log.event
+   where tenant = $1 and mode = 'test' and topic in ('payments', 'payouts') group by key`,
+)
+/** Facts of each payment and payout, in the order of the log: what a subscriber to all of them is to be told. */
+export function publicEvents(database: Database, tenant: string) {
+  return database.query<{ key: string; ids: string[] }>(PUBLIC, [tenant])
 }
 
 const LATENCY = statement(

@@ -3,6 +3,7 @@ import type { Clock } from '#kernel/clock'
 import type { Database } from '#kernel/database'
 import type { HttpFetch, HttpResponse } from '#kernel/fetch'
 import type { Random } from '#kernel/random'
+import type { Receiver } from './receiver.ts'
 
 /** Where the demo plays: a running platform seen from outside, and the gateways it deals with. */
 export type Stage = {
@@ -19,8 +20,15 @@ export type Stage = {
   /** Reports payments that began elsewhere; its webhooks are carried by the demo. */
   readonly shop: SimulatedGateway
   readonly shopSecret: string
+  /** A merchant's server that is told what happens. */
+  readonly receiver: Receiver
+  /** Aborts when the demo is stopped early: nobody waits for anything any more. */
+  readonly stopping: AbortSignal
   progress(text: string): void
 }
+
+/** What it takes to ask the platform something. */
+export type Asking = Pick<Stage, 'url' | 'apiKey' | 'fetch'>
 
 export const ACQUIRER = 'acquirer'
 export const SHOP = 'shop'
@@ -35,10 +43,42 @@ export function post(stage: Stage, path: string, body: string, headers: Record<s
   return stage.fetch({ method: 'POST', url: `${stage.url}${path}`, headers: all, body, timeoutMs: TIMEOUT_MS })
 }
 
-export async function getJson(stage: Stage, path: string): Promise<unknown> {
-  const headers = { authorization: `Bearer ${stage.apiKey}` }
-  const answer = await stage.fetch({ method: 'GET', url: `${stage.url}${path}`, headers, timeoutMs: TIMEOUT_MS })
-  return JSON.parse(answer.body)
+/** Of the platform. */
+export function getJson(stage: Asking, path: string): Promise<unknown> {
+  return getFrom(stage, `${stage.url}${path}`, { authorization: `Bearer ${stage.apiKey}` })
+}
+
+/** Of whoever is there; the gateways ask for no key. */
+export async function getFrom(
+  stage: Pick<Stage, 'fetch'>,
+  url: string,
+  headers: Record<string, string> = {},
+): Promise<unknown> {
+  return JSON.parse(await textFrom(stage, url, headers))
+}
+
+export async function textFrom(
+  stage: Pick<Stage, 'fetch'>,
+  url: string,
+  headers: Record<string, string> = {},
+): Promise<string> {
+  return (await stage.fetch({ method: 'GET', url, headers, timeoutMs: TIMEOUT_MS })).body
+}
+
+const LOOK_MS = 100
+
+/** Looks again and again until it is so, or the time is up, or the demo is stopped; returns whether it is so. */
+export async function until(
+  { clock, stopping }: Pick<Stage, 'clock' | 'stopping'>,
+  limitMs: number,
+  isReached: () => boolean | Promise<boolean>,
+): Promise<boolean> {
+  const deadline = clock.monotonicMs() + limitMs
+  while (!stopping.aborted && clock.monotonicMs() < deadline) {
+    if (await isReached()) return true
+    await clock.sleep(LOOK_MS, stopping)
+  }
+  return false
 }
 
 /** Works through a list, so many at once. */
