@@ -19,6 +19,8 @@ const IntentReport = Type.Object({
     Type.Literal('requires_confirmation'),
     Type.Literal('requires_action'),
     Type.Literal('processing'),
+    /** The last try failed, and another may be made: said of one that failed before there was a charge, too. */
+    Type.Literal('failed'),
     Type.Literal('requires_capture'),
     Type.Literal('succeeded'),
     Type.Literal('canceled'),

@@ -33,6 +33,8 @@ const claims: [claim: string, facts: PaymentFact[], reports: ObjectReport[], sta
   ['a call timed out, then turned out declined', [executing, unknown, declined], [], 'failed'],
   ['the gateway has never heard of it', [executing, unknown, refused], [], 'failed'],
   ['an attempt failed', [], [intent('requires_payment_method'), failed], 'failed'],
+  ['its 3-D Secure failed, and there is no charge', [], [intent('requires_action'), intent('failed')], 'failed'],
+  ['its 3-D Secure failed, the next try took the money', [], [intent('failed'), intent('succeeded')], 'captured'],
   ['an attempt failed, the next holds the money', [], [failed, charge('authorized')], 'authorized'],
   ['an attempt failed, the next took the money', [], [charge('captured'), failed], 'captured'],
   ['an attempt failed after the intent succeeded', [], [intent('succeeded'), failed], 'captured'],

@@ -40,7 +40,7 @@ export function phaseOf(lineage: Lineage): Phase {
   if (charges.has('voided')) return 'canceled'
   if (intent === 'requires_capture') return 'authorized'
   if (charges.has('pending')) return 'processing'
-  if (charges.has('failed')) return 'failed'
+  if (charges.has('failed') || intent === 'failed') return 'failed'
   return intent === 'processing' ? 'processing' : 'open'
 }
 

@@ -7,7 +7,7 @@ export type StatusOf<Kind extends RankedKind> = ReportOf<Kind>['status']
  * The statuses of each kind of gateway object, lowest rank first. The highest rank seen counts, so
  * the order also decides between final statuses that contradict each other:
  * - intent, charge: money that was taken is real, whatever else was said;
- * - charge: `failed` is below `authorized`, a failed attempt never hides a live one;
+ * - intent, charge: `failed` is below a hold and below money, a failed attempt never hides a live one;
  * - refund, payout: succeeded or paid, then failed, is a legal sequence; the money has come back;
  * - dispute: lost over won, money we may not have is not shown as ours.
  */
@@ -17,6 +17,7 @@ export const ranks = {
     'requires_confirmation',
     'requires_action',
     'processing',
+    'failed',
     'requires_capture',
     'canceled',
     'succeeded',

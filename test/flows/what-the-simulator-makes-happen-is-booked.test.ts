@@ -37,3 +37,11 @@ test('a refund that fails and a dispute that is won are undone in the books; a p
   await until('the payout is booked', async () => (await balanceOf(platform, 'bank:simulated')) === payout?.amount)
   await until('the gateway owes nothing', async () => (await balanceOf(platform, 'gateway:simulated:receivable')) === 0)
 })
+
+test('a payment whose 3-D Secure fails has failed, though there is no charge to tell of it', async (t) => {
+  const platform = await startTestPlatform(t)
+  const id = String((await platform.pay({ ...order, payment_method: 'pm_sim_3ds_required' })).body.id)
+  await until('the payer is asked', async () => platform.gateways.get('simulated')?.intentsOf(id).length === 1)
+  platform.gateways.get('simulated')?.move({ do: 'fail_3ds' }, id)
+  await platform.paymentThatIs('failed', id)
+})

@@ -32,7 +32,10 @@ export function mapIntent(intent: JsonObject, about: About): Finding[] {
 }
 
 function mapItself(intent: JsonObject, id: string): Finding {
-  const status = statuses.get(textAt(intent, 'status') ?? '')
+  const said = statuses.get(textAt(intent, 'status') ?? '')
+  // Back at the beginning with an error is not the beginning: 3-D Secure that failed leaves no charge to tell of it.
+  const isFailed = said === 'requires_payment_method' && objectAt(intent, 'last_payment_error') !== undefined
+  const status = isFailed ? 'failed' : said
   if (status === undefined) return dropped('intent', 'status_unknown')
   // Once succeeded, the amount is what was received: less than asked for after a partial capture.
   const isReceived = status === 'succeeded' && (integerAt(intent, 'amount_received') ?? 0) > 0

@@ -76,6 +76,16 @@ test('old names of an intent state are understood', () => {
   )
 })
 
+test('an intent that is back at the beginning with an error has failed', () => {
+  const statusOf = (error: JsonObject | null) => {
+    const asked = { ...intent, status: 'requires_payment_method', last_payment_error: error }
+    const [report] = map('payment_intent.payment_failed', asked).reports
+    return report?.kind === 'intent' && report.status
+  }
+  assert.equal(statusOf({ code: 'payment_intent_authentication_failure' }), 'failed')
+  assert.equal(statusOf(null), 'requires_payment_method')
+})
+
 const chargeRows: [string, string, JsonObject, { status: string; captured: number; refunded: number }][] = [
   ['captured at once', 'charge.succeeded', {}, { status: 'captured', captured: 1500, refunded: 0 }],
   ['pending', 'charge.pending', { status: 'pending' }, { status: 'pending', captured: 0, refunded: 0 }],
