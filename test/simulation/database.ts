@@ -20,9 +20,9 @@ export function simulatedDatabase(process: SimulatedProcess): Database {
     transaction: (options, work) => runTransaction(process, options, work),
     async query(statement, values) {
       if (isNotify(statement)) return tell(process, values) as never
-      const connection = machine.connect(process)
+      const connection = machine.connect(process, true)
       try {
-        return (await say(connection, { statement, values: values ?? [], isAlone: true })) as never
+        return (await say(connection, { statement, values: values ?? [] })) as never
       } finally {
         machine.disconnect(connection)
       }
@@ -37,7 +37,7 @@ export function simulatedDatabase(process: SimulatedProcess): Database {
 
 async function runTransaction<T>(process: SimulatedProcess, options: TransactionOptions, work: (tx: Tx) => Promise<T>) {
   const { machine } = process
-  const connection = machine.connect(process)
+  const connection = machine.connect(process, false)
   const lockTimeoutMs = options.lockTimeoutMs
   const about = lockTimeoutMs === undefined ? {} : { lockTimeoutMs }
   const tx: Tx = {
@@ -63,8 +63,6 @@ type Saying = {
   readonly values?: readonly SqlValue[]
   readonly lockTimeoutMs?: number
   readonly begins?: TransactionOptions
-  /** A statement in a transaction of its own. */
-  readonly isAlone?: boolean
 }
 
 /** One statement, when the scheduler says so. */
@@ -91,7 +89,7 @@ async function execute(connection: Connection, saying: Saying, label: string, se
   if (!session) return settle({ error: new ConnectionLost() })
 
   const now = machine.databaseNow()
-  if (saying.isAlone && session.now !== now) {
+  if (connection.isAlone && session.now !== now) {
     await machine.sessions.send(session, `set millrace.now = '${now}'`)
     session.now = now
   }
@@ -102,7 +100,7 @@ async function execute(connection: Connection, saying: Saying, label: string, se
     machine.scheduler.note(`waits: ${label}`)
     return machine.wait({ connection, sinceMs: machine.scheduler.nowMs, timeoutMs, label, settle })
   }
-  connection.isInTransaction = saying.isAlone !== true && label !== 'commit' && label !== 'rollback'
+  connection.isInTransaction = !connection.isAlone && label !== 'commit' && label !== 'rollback'
   connection.idleSinceMs = machine.scheduler.nowMs
   machine.scheduler.note('error' in answer ? `failed: ${String(answer.error)}` : `${answer.rows.length} rows`)
   if (cut === 'after') {

@@ -16,6 +16,8 @@ export class SimulationFailure extends Error {
 /** A transaction's or statement's hold on a session; the session goes when the connection is lost. */
 export type Connection = {
   readonly process: SimulatedProcess
+  /** For one statement in a transaction of its own. */
+  readonly isAlone: boolean
   session: Session | undefined
   isLost: boolean
   isInTransaction: boolean
@@ -48,6 +50,8 @@ export class Machine {
   /** What the next statement meets, if anything. */
   cut: 'before' | 'after' | undefined
   databaseSkewMs = 0
+  /** Whether all faults are over. */
+  isCalm = false
   readonly #connections = new Set<Connection>()
   readonly #waiters = new Map<Session, Waiter>()
   readonly #listeners = new Set<{ process: SimulatedProcess; channel: string; heard(payload: string): void }>()
@@ -72,21 +76,28 @@ export class Machine {
     return cut
   }
 
-  connect(process: SimulatedProcess): Connection {
+  connect(process: SimulatedProcess, isAlone: boolean): Connection {
     const { nowMs } = this.scheduler
-    const connection = { process, session: undefined, isLost: false, isInTransaction: false, idleSinceMs: nowMs }
+    const connection = {
+      process,
+      isAlone,
+      session: undefined,
+      isLost: false,
+      isInTransaction: false,
+      idleSinceMs: nowMs,
+    }
     this.#connections.add(connection)
     return connection
   }
 
   /** The connection's session, opened with its first statement; undefined once it is lost. */
   async sessionOf(connection: Connection): Promise<Session | undefined> {
-    if (!connection.isLost) connection.session ??= await this.sessions.borrow()
+    if (!connection.isLost) connection.session ??= await this.sessions.borrow(connection.isAlone)
     return connection.session
   }
 
   disconnect(connection: Connection): void {
-    if (connection.session) this.sessions.giveBack(connection.session)
+    if (connection.session) this.sessions.giveBack(connection.session, connection.isAlone)
     connection.session = undefined
     this.#connections.delete(connection)
   }

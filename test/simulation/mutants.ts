@@ -31,12 +31,6 @@ export const mutants: readonly Mutant[] = [
     replace: `  await ${commitsApart('consumer.role')}\n  await moveOn()\n`,
   },
   {
-    name: 'no fence for deliverers',
-    file: log,
-    find: 'on k.partition = l.partition and k.epoch = l.epoch\n    where k.grp = p_group\n',
-    replace: 'on k.partition = l.partition\n    where k.grp = p_group\n',
-  },
-  {
     name: 'claim and read in one statement, by whoever held the lease once',
     file: log,
     find: 'begin\n  select array_agg(c.topic), array_agg(c.partition), array_agg(c.next_offset)',
@@ -121,21 +115,21 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'what may have been sent is sent again',
-    file: 'src/delivery/deliverer.ts',
+    file: 'src/delivery/kind.ts',
     find: `if (wasTriedUnseen && idempotency.kind === 'none') return 'hold'`,
     replace: '',
   },
   {
     name: 'an expired call is made',
-    file: 'src/delivery/deliverer.ts',
+    file: 'src/delivery/kind.ts',
     find: `return isLate ? 'expired' : 'send'`,
     replace: `return 'send'`,
   },
   {
     name: 'heads of deliveries move without their lock',
     file: 'src/delivery/sql.ts',
-    find: '  await tx.query(LOCK_HEADS, [',
-    replace: '  if (settlements.length === 0) await tx.query(LOCK_HEADS, [',
+    find: '  await tx.query(LOCK_HEADS, places)',
+    replace: '  if (settlements.length === 0) await tx.query(LOCK_HEADS, places)',
   },
   {
     name: 'a timeout is a failure',
@@ -146,8 +140,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a payment is sent anew under another operation',
     file: 'src/gateways/simulated/client.ts',
-    find: `'idempotency-key': authorization.operationId }`,
-    replace: `'idempotency-key': \`\${authorization.operationId}/\${performance.now()}\` }`,
+    find: `'idempotency-key': operationId }`,
+    replace: `'idempotency-key': \`\${operationId}/\${performance.now()}\` }`,
   },
   {
     name: 'balances are committed before the offset',

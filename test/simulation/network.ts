@@ -12,7 +12,6 @@ const LATE_ANSWER = 0.02
 
 /** HTTP between the processes and the outside. What has been sent arrives, whatever becomes of the sender. */
 export class Network {
-  isFaulty = true
   readonly #machine: Machine
   readonly #remote: Remote
 
@@ -27,7 +26,7 @@ export class Network {
   ) => {
     const { scheduler } = this.#machine
     const sentAtMs = process.nowMs()
-    const delayMs = (): number => (this.isFaulty ? 30 * scheduler.below(2) : 0)
+    const delayMs = (): number => (this.#machine.isCalm ? 0 : 30 * scheduler.below(2))
     return new Promise((resolve, reject) => {
       const later = (owner: string, label: string, inMs: number, run: () => void) =>
         scheduler.add({ owner, label: `http ${label}`, dueMs: scheduler.nowMs + inMs, run })
@@ -53,7 +52,7 @@ export class Network {
   }
 
   #meets(probability: number, kind: string, process: SimulatedProcess): boolean {
-    const isMet = this.isFaulty && this.#machine.scheduler.chance(probability)
+    const isMet = !this.#machine.isCalm && this.#machine.scheduler.chance(probability)
     if (isMet) this.#machine.fault(kind, process.owner)
     return isMet
   }

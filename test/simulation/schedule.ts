@@ -14,6 +14,8 @@ import { World } from './world.ts'
 
 /** Refunds, disputes and payouts that happen at the gateway meanwhile. */
 const HAPPENINGS = 12
+/** How far time may leap when all is calm and nothing is left to do but to look again. */
+const LEAP_MS_MAX = 60_000
 /** Looks at a quiet world before its work is said to have no end. */
 const LOOKS_MAX = 150
 
@@ -116,19 +118,28 @@ class Schedule {
     const { world } = this
     world.calm()
     let hasStopped = false
-    void world.stopAllButOne().then(() => (hasStopped = true))
+    const stopOthers = (): void => {
+      hasStopped = false
+      void world.stopAllButOne().then(() => (hasStopped = true))
+    }
+    stopOthers()
     let looks = 0
     await world.runUntil(async () => {
       if (++looks > LOOKS_MAX)
         throw new SimulationFailure(
           `the work does not end: ${JSON.stringify(await workLeft(world))}, ${this.#gateway.webhooksUnderWay} webhooks`,
         )
-      if (!hasStopped || this.#busyClients > 0 || this.#gateway.webhooksUnderWay > 0) return false
       const left = await workLeft(world)
       if (left.parked > 0) void this.#retry()
-      if (left.now === 0 && left.parked === 0 && left.inMs !== null) await world.pass(Math.max(0, left.inMs))
-      return left.now === 0 && left.parked === 0 && left.inMs === null
-    }, 15_000)
+      if (!hasStopped || this.#busyClients > 0 || this.#gateway.webhooksUnderWay > 0) return false
+      const isIdle = left.now === 0 && left.parked === 0
+      if (isIdle && left.inMs === null) return true
+      // Those who have come up since.
+      if (world.hasSeveral) stopOthers()
+      // A little later than due: what comes soon after comes along.
+      else if (isIdle) await world.pass(Math.max(0, left.inMs ?? 0) + world.scheduler.below(20_000))
+      return false
+    }, LEAP_MS_MAX)
   }
 
   async #audit(jobs: Parameters<typeof auditProbe>[1]['jobs']): Promise<void> {

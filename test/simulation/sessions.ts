@@ -40,8 +40,9 @@ export class Sessions {
     return new Sessions(url, await connect(url))
   }
 
-  async borrow(): Promise<Session> {
-    const idle = this.#idle.pop()
+  /** Statements alone share a few sessions, which need to be told the time less often then. */
+  async borrow(isAlone: boolean): Promise<Session> {
+    const idle = isAlone ? this.#idle.pop() : this.#idle.shift()
     if (idle) return idle
     const client = await connect(this.#url)
     const { rows } = await client.query('select pg_backend_pid() as pid')
@@ -50,8 +51,9 @@ export class Sessions {
     return session
   }
 
-  giveBack(session: Session): void {
-    this.#idle.push(session)
+  giveBack(session: Session, isAlone: boolean): void {
+    if (isAlone) this.#idle.push(session)
+    else this.#idle.unshift(session)
   }
 
   /** The answer, or undefined when the statement waits for a lock. */
@@ -116,7 +118,7 @@ export class Sessions {
   async abandon(session: Session): Promise<void> {
     await this.cancel(session)
     await session.client.query('rollback')
-    this.giveBack(session)
+    this.giveBack(session, false)
   }
 
   async close(): Promise<void> {

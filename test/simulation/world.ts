@@ -72,12 +72,20 @@ export class World<App extends Running> {
   }
 
   /** Work of the outside at a later time. */
-  later(inMs: number, label: string, run: () => void | Promise<void>): void {
-    this.scheduler.add({ owner: 'outside', label, dueMs: this.scheduler.nowMs + inMs, run })
+  later(inMs: number, label: string, run: () => void | Promise<void>): Task {
+    return this.scheduler.add({ owner: 'outside', label, dueMs: this.scheduler.nowMs + inMs, run })
   }
 
   sleep(ms: number, label: string): Promise<void> {
-    return new Promise((resolve) => this.later(ms, label, resolve))
+    return new Promise((resolve) => void this.later(ms, label, resolve))
+  }
+
+  /** What the promise brings, or undefined when nobody waits for it any longer. */
+  within<T>(promise: Promise<T>, ms: number, label: string): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      const timeout = this.later(ms, label, () => resolve(undefined))
+      promise.finally(() => this.scheduler.drop(timeout)).then(resolve, reject)
+    })
   }
 
   /** Goes on until `isOver` is true, looked at whenever nothing is left to do at this instant. */
@@ -111,7 +119,7 @@ export class World<App extends Running> {
 
   /** No more faults: the frozen go on, clocks are right again, calls get through. */
   calm(): void {
-    this.network.isFaulty = false
+    this.machine.isCalm = true
     this.machine.databaseSkewMs = 0
     this.#mishapsAt.length = 0
     for (const { process } of this.#slots) {
@@ -120,7 +128,12 @@ export class World<App extends Running> {
     }
   }
 
-  /** Leaves one process to do the rest; the others end as they should. */
+  /** Whether more than one process takes requests. */
+  get hasSeveral(): boolean {
+    return this.#slots.filter(({ app }) => app !== undefined).length > 1
+  }
+
+  /** Leaves one process to do the rest; the others end as they should. One that is about to start does so. */
   async stopAllButOne(): Promise<void> {
     const [, ...rest] = this.#slots.filter(({ app }) => app !== undefined)
     await Promise.all(rest.map((slot) => this.#stop(slot)))

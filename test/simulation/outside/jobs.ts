@@ -40,8 +40,7 @@ export async function askFor(world: World<System>, job: Job): Promise<void> {
         () => true,
         () => false,
       )
-    const late = world.sleep(2_000, `${job.job} gives up waiting`).then(() => false)
-    if (await Promise.race([answer ?? false, late])) isAccepted = true
+    if (answer && (await world.within(answer, 2_000, `${job.job} gives up waiting`))) isAccepted = true
     else await world.sleep(500, `${job.job} tries again`)
   }
 }

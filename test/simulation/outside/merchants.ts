@@ -75,13 +75,14 @@ async function attempt(world: World<System>, asked: Asked): Promise<Told | undef
   if (!target) return undefined
   const answer = target.app.acceptPayment(offerOf(asked)).then(
     ({ status, id }): Told => ({ kind: status === 'repeated' ? 'accepted' : status, id, asked }),
-    (error) => {
-      if (!(error instanceof Refusal)) world.scheduler.note(`${asked.key}: ${String(error)}`)
+    (error): Told | undefined => {
+      // Once all clocks are right a no stays a no.
+      if (error instanceof Refusal) return world.machine.isCalm ? { kind: 'gave_up', asked } : undefined
+      world.scheduler.note(`${asked.key}: ${String(error)}`)
       return undefined
     },
   )
-  const late = world.sleep(2_000, `${asked.key} gives up waiting`).then(() => undefined)
-  return Promise.race([answer, late])
+  return world.within(answer, 2_000, `${asked.key} gives up waiting`)
 }
 
 function offerOf({ key, merchant, amount, currency, method, isManual, expiresAt }: Asked) {
