@@ -31,13 +31,14 @@ export type Measured = {
   readonly residentMb: number
 }
 
-const IN_FLIGHT = 256
+const IN_FLIGHT = 1024
 const POSTED_WITHIN_MS = 120_000
 
 /** Sends the load, waits until every payment of it is posted, and says what that took. Throws if one is missing. */
 export async function measure(platform: HttpPlatform, generator: Generator, load: HttpLoad): Promise<Measured> {
   // Ends in a letter: a run of digits that goes on in the payment's number could look like a card's, and be kept away.
   const run = `${randomBytes(4).toString('hex')}x`
+  await quiet(platform)
   const before = await state(platform)
   const { url, apiKey } = platform
   const sent = await generator.ask({
@@ -70,6 +71,22 @@ export async function measure(platform: HttpPlatform, generator: Generator, load
     p50Ms: latencies[Math.floor(latencies.length * 0.5)] ?? Number.NaN,
     p99Ms: latencies[Math.floor(latencies.length * 0.99)] ?? Number.NaN,
     residentMb: process.memoryUsage.rss() / 1024 / 1024,
+  }
+}
+
+const EVENTS = statement(
+  'bench.events',
+  `select coalesce(sum(h.next_offset), 0) as appended, coalesce(sum(h.next_offset - k.next_offset), 0) as unread
+   from log.checkpoint k join log.partition h on h.topic = k.topic and h.partition = k.partition`,
+)
+
+/** Waits until the load before is over: a gateway's last webhooks come after the entries that were waited for. */
+async function quiet({ read }: HttpPlatform): Promise<void> {
+  for (let before = -1n; ; ) {
+    const [events] = await read.query<{ appended: bigint; unread: bigint }>(EVENTS)
+    if (events?.unread === 0n && events.appended === before) return
+    before = events?.appended ?? 0n
+    await sleep(500)
   }
 }
 

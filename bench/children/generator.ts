@@ -27,7 +27,7 @@ export type Sent = {
   readonly refused: Readonly<Record<string, number>>
 }
 
-const CONNECTIONS = 64
+const CONNECTIONS = 512
 /** Made ahead in portions: half a million webhooks at once would be two gigabytes. */
 const PORTION = 20_000
 
