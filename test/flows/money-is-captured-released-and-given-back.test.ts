@@ -93,19 +93,22 @@ test('of two refunds that together are too much, one is refused, and says why', 
   const platform = await startTestPlatform(t)
   const { id } = (await platform.pay(order)).body
   await platform.paymentThatIs('captured', id)
-  await Promise.all(['one', 'two'].map((key) => ask(platform, id, 'refunds', key, { amount: 1500 })))
+  const answers = await Promise.all(['one', 'two'].map((key) => ask(platform, id, 'refunds', key, { amount: 1500 })))
+  // Where the first was decided before the second came in, the door knew it already.
+  const refused = answers.filter(({ status }) => status === 422).length
   await until('both are decided', async () => {
     const operations = operationsOf(await platform.payment(id)).sort()
-    return operations.length === 3 && operations.every((operation) => !operation.endsWith('pending'))
+    return operations.length === 3 - refused && operations.every((operation) => !operation.endsWith('pending'))
   })
   const payment = await platform.payment(id)
   const codes = (payment.operations as { code: string | null }[]).map(({ code }) => code).sort()
   assert.deepEqual(operationsOf(payment).sort(), [
     'authorize 1999 succeeded',
-    'refund 1500 refused',
+    ...(refused === 0 ? ['refund 1500 refused'] : []),
     'refund 1500 succeeded',
   ])
-  assert.deepEqual(codes, ['amount_too_large', null, null])
+  assert.deepEqual(codes, [...(refused === 0 ? ['amount_too_large'] : []), null, null])
+  assert.ok(refused <= 1)
   assert.equal(payment.refunded, 1500)
 })
 
