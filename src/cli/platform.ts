@@ -7,6 +7,7 @@ import { createDiskGuard, createInstruments, freeBytesOf, noDisk, type RunningHt
 import { systemClock } from '#kernel/clock'
 import type { Config } from '#kernel/config'
 import { systemFetch } from '#kernel/fetch'
+import { boundHeap } from '#kernel/heap'
 import { type EmbeddedPostgres, startPostgres } from '#kernel/postgres/start'
 import { openDatabase } from '#kernel/postgres-database'
 import { systemRandom } from '#kernel/random'
@@ -46,6 +47,7 @@ export type Platform = {
 
 /** Starts all of it, in the order in which each needs the one before; what fails on the way is undone. */
 export async function startPlatform({ config, accounts, simulated }: PlatformOptions): Promise<Platform> {
+  boundHeap()
   const undo = createUndo()
   try {
     const postgres = config.databaseUrl === undefined ? await startEmbedded(config) : undefined
