@@ -148,10 +148,12 @@ function streamRoutes(server: HttpServer, { callers, cursors, endpoints }: Webho
     summary: 'Send a message once more',
     params: shapes.messageParams,
     refusals: [...notFound, 'webhook_message_not_found', 'parameter_invalid'] as const,
+    response: { 202: shapes.Resent },
   }
   server.post(`${ENDPOINT}/events/:sequence/resend`, { onRequest, schema: resend }, async (request, reply) => {
-    await endpoints.resend(refOf(request, request.params.id), Number(request.params.sequence))
-    return reply.code(202).send()
+    const sequence = Number(request.params.sequence)
+    await endpoints.resend(refOf(request, request.params.id), sequence)
+    return reply.code(202).send({ sequence })
   })
 
   const replay = {

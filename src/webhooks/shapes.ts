@@ -99,6 +99,7 @@ export const Replay = Type.Object(
   closed,
 )
 export const Replayed = Type.Object({ after: Sequence, through: Sequence })
+export const Resent = Type.Object({ sequence: Sequence })
 export const Tested = Type.Object({ event: Type.String() })
 
 const digits = { pattern: '^(?:0|[1-9][0-9]{0,14})$' } as const

@@ -27,7 +27,9 @@ test('every example is answered as the document says', async (t) => {
     }
     const answer = await answerTo(platform, example, path)
     assert.equal(answer.status, example.status, `${example.summary}: ${JSON.stringify(answer.body)}`)
-    assert.deepEqual(mistakesIn(schemaOf(document, example), answer.body), [], example.summary)
+    if (example.status !== 204) {
+      assert.deepEqual(mistakesIn(schemaOf(document, example), answer.body), [], example.summary)
+    }
     if (example.names) ids.set(example.names, String(answer.body.id))
   }
 })
