@@ -10,6 +10,8 @@ import { type Platform, startPlatform } from './platform.ts'
 import { keepSecret, readSecret, writeSecret } from './secret-file.ts'
 import { stopSignal } from './stop-signal.ts'
 
+type Account = Platform['accounts'][number]
+
 export const start: Command = {
   name: 'start',
   summary: 'Start the platform and run it until Ctrl-C',
@@ -61,7 +63,7 @@ async function firstApiKey({ app }: Platform, { dataDir, mode }: Config): Promis
 }
 
 function welcome(
-  { url, postgres, gateways }: Platform,
+  { url, postgres, gateways, accounts }: Platform,
   { mode, databaseUrl }: Config,
   apiKeyFile: string,
   tookMs: number,
@@ -73,13 +75,21 @@ function welcome(
     `Millrace is ready: ${url}  (${mode} mode, after ${(tookMs / 1000).toFixed(1)} s)`,
     `  API key   ${apiKeyFile}`,
     `  data      ${database}`,
-    ...[...gateways].map(([name, gateway]) => `  gateway   ${name}: simulated, at ${gateway.url}`),
+    ...accounts.map((account) => `  gateway   ${account.name}: ${whereIs(account, url, gateways)}`),
     '',
     'Try:',
     ...samples(url, apiKeyFile),
     '',
     'Ctrl-C stops it.',
   ]
+}
+
+/** Where we call it; and where it is to send its webhooks, if somebody has to tell it. */
+function whereIs({ name, gateway, url: calledAt }: Account, url: string, beside: Platform['gateways']): string {
+  const ours = beside.get(name)
+  if (ours) return `${gateway}, at ${ours.url}`
+  const webhooks = `its webhooks go to ${url}/v1/gateways/${gateway}/${name}/webhooks`
+  return calledAt === undefined ? `${gateway}; ${webhooks}` : `${gateway}, at ${calledAt}; ${webhooks}`
 }
 
 /** Else the first request would be told, and nobody who started us. */
