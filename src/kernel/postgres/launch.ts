@@ -13,6 +13,8 @@ export type Launch = {
   settings: readonly string[]
   port: number | undefined
   onLog: (text: string) => void
+  /** How long until it takes connections; absent: a minute. */
+  readyMsMax?: number
 }
 
 type Attempt = { status: 'ready'; pid: number; port: number } | { status: 'ended'; output: string }
@@ -22,6 +24,7 @@ const READY_MS_MAX = 60_000 // Recovery after a crash replays WAL first.
 const ATTEMPTS_MAX = 40
 const RETRY_MS = 250
 const PORT_ATTEMPTS_MAX = 20
+const PORT_FREE_MS_MAX = 1_000
 const OUTPUT_CHARACTERS_MAX = 4_000
 
 /**
@@ -42,14 +45,15 @@ export async function launch(options: Launch): Promise<{ pid: number; port: numb
 async function tryLaunch(options: Launch, port: number): Promise<Attempt> {
   const { dataDir } = options.place
   const server = spawnServer(options, port)
-  const deadline = systemClock.monotonicMs() + READY_MS_MAX
+  const { readyMsMax = READY_MS_MAX } = options
+  const deadline = systemClock.monotonicMs() + readyMsMax
   while (!server.hasEnded()) {
     // The status line of postmaster.pid is exact: no parsing of logs, no connecting to try.
     const found = findPostmaster(dataDir)
     if (found?.isReady && found.pid === server.pid) return { status: 'ready', pid: server.pid, port }
     if (systemClock.monotonicMs() > deadline) {
       await stopPostmaster(server.pid, dataDir, 'immediate')
-      throw new StartFailure(`PostgreSQL in ${dataDir} was not ready after ${READY_MS_MAX / 1_000} s: see its log.`)
+      throw new StartFailure(`PostgreSQL in ${dataDir} was not ready after ${readyMsMax / 1_000} s: see its log.`)
     }
     await systemClock.sleep(POLL_MS)
   }
@@ -82,14 +86,22 @@ function spawnServer({ place, program, settings, onLog }: Launch, port: number):
   return { pid: child.pid ?? -1, hasEnded: () => hasEnded, output: () => output }
 }
 
+/** A server that was killed keeps its port for as long as it takes the system to bury it and its children. */
 async function requireFree(port: number): Promise<void> {
-  try {
-    await bind(port)
-  } catch (error) {
-    throw new StartFailure(
-      `Port ${port} on 127.0.0.1, meant for PostgreSQL, is taken: stop what uses it, or choose another port.`,
-      { cause: error },
+  const deadline = systemClock.monotonicMs() + PORT_FREE_MS_MAX
+  for (;;) {
+    const error = await bind(port).then(
+      () => undefined,
+      (reason: unknown) => reason,
     )
+    if (error === undefined) return
+    if (systemClock.monotonicMs() > deadline) {
+      throw new StartFailure(
+        `Port ${port} on 127.0.0.1, meant for PostgreSQL, is taken: stop what uses it, or choose another port.`,
+        { cause: error },
+      )
+    }
+    await systemClock.sleep(POLL_MS)
   }
 }
 
