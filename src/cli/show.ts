@@ -1,5 +1,5 @@
 import { UsageError } from '#kernel/errors'
-import type { Facet } from '#log'
+import { type Facet, isArchived } from '#log'
 import type { Call, Command } from './command.ts'
 import { withDatabase } from './connect.ts'
 import { modulesOf } from './documents.ts'
@@ -40,6 +40,8 @@ function show(call: Call, about: Facet['about']): Promise<number> {
     }
     if (shown === 0)
       throw new UsageError(`Nothing is known of the ${about} ${id} in ${subject.mode} mode of ${subject.tenant}.`)
+    const mayBeOlder = about === 'payment' && (await isArchived(database, id, new Date(0)))
+    if (mayBeOlder) call.warn(`Older events may be in the archive: millrace events show ${id}`)
     return 0
   })
 }

@@ -5,7 +5,7 @@ import { Refusal } from '#kernel/errors'
 import type { HttpServer } from '#kernel/http'
 import type { Cursors } from '#kernel/http-cursor'
 import { pageLimit, pageOf, pageQuery } from '#kernel/http-page'
-import { decodeOffsets, encodeOffsets, type Follower, type Offsets, toCloudEvent } from '#log'
+import { covers, decodeOffsets, encodeOffsets, eventsArchived, type Follower, type Offsets, toCloudEvent } from '#log'
 import type { EventStreams } from './event-streams.ts'
 import { typeFilter } from './public-events.ts'
 import { CloudEvent } from './schemas.ts'
@@ -51,7 +51,7 @@ export function eventRoutes(server: HttpServer, ports: EventRoutePorts): void {
       schema: {
         summary: 'List events, or follow them as they happen',
         description:
-          'Oldest first, from the beginning or from `cursor`. With `Accept: text/event-stream` the events come as ' +
+          'Oldest first, from the oldest that is kept or from `cursor`. With `Accept: text/event-stream` the events come as ' +
           'server-sent events: from now on, or from after `Last-Event-ID` or `cursor`, without a gap or a repetition. ' +
           'Each data line is a CloudEvent. A page may hold fewer events than asked for while there are more.',
         querystring,
@@ -59,7 +59,7 @@ export function eventRoutes(server: HttpServer, ports: EventRoutePorts): void {
           Accept: { description: 'text/event-stream for a stream; a list otherwise.' },
           'Last-Event-ID': { description: 'The id of the last event that was read: the stream goes on after it.' },
         },
-        refusals: ['cursor_invalid', 'parameter_invalid', 'streams_too_many'],
+        refusals: ['cursor_invalid', 'events_archived', 'parameter_invalid', 'streams_too_many'],
         response: {
           200: pageOf(CloudEvent, 'A list; or text/event-stream, where each data line is one of its items.'),
         },
@@ -85,6 +85,8 @@ export function eventRoutes(server: HttpServer, ports: EventRoutePorts): void {
   ): Promise<FastifyReply> {
     const { tenant, mode, keyId } = callers.of(request)
     const from = begin ?? (await follower.heads())
+    // Told now: once it has begun, a stream can only end.
+    if (begin && !covers(begin, await follower.beginning())) throw eventsArchived()
     reply.headers({ 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' })
     const isKeyValid = (): boolean => callers.isCurrent(request)
     const wants = (type: string): boolean => wanted.has(type)
@@ -112,7 +114,7 @@ async function list(
   { wanted, begin, limit }: { wanted: ReadonlySet<string>; begin: Offsets | undefined; limit: number },
 ) {
   const data: ReturnType<typeof toCloudEvent>[] = []
-  let offsets = begin ?? decodeOffsets(Buffer.alloc(0), follower.topics.length)
+  let offsets = begin ?? (await follower.beginning())
   let isLast = false
   for (let pages = 0; pages < PAGES_MAX && !isLast && data.length < limit; pages++) {
     const page = await follower.page(offsets)

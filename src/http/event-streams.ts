@@ -28,6 +28,8 @@ const HEARTBEAT_MS = 15_000
 const RETRY_MS = 2_000
 /** Events that are written to a client that catches up before it is waited for. */
 const CATCH_UP_EVENTS = 128
+/** How long a client may take to read the end of its stream. */
+const LAST_WORD_MS = 1_000
 /** How long a client that is catching up may take to read on. */
 const DRAIN_MS = 30_000
 
@@ -171,14 +173,26 @@ export function createEventStreams(about: {
       response.on('close', () => remove(client))
       response.writeHead(200, headers)
       send(client, `retry: ${RETRY_MS}\nid: ${idOf(client, client.offsets)}\n\n`)
+      if (closing.signal.aborted) response.end()
       catchUp(client).catch(() => response.destroy())
     },
     count: () => [...perKey.values()].reduce((sum, open) => sum + open, 0),
-    /** Ends every stream; the clients come back to whoever answers then. */
+    /** Ends every stream; the clients come back to whoever answers then. One that reads nothing is cut off. */
     async close(): Promise<void> {
       closing.abort()
-      for (const client of [...books.values()].flatMap((book) => [...book])) client.response.end()
+      const clients = [...books.values()].flatMap((book) => [...book])
+      const late = new AbortController()
+      const ended = clients.map((client) => {
+        const gone = once(client.response, 'close', { signal: late.signal }).catch(() => client.response.destroy())
+        send(client, `retry: ${RETRY_MS}\n\n`)
+        client.response.end()
+        return gone
+      })
       await beating
+      const waiting = new AbortController()
+      await Promise.race([Promise.all(ended), clock.sleep(LAST_WORD_MS, waiting.signal)])
+      waiting.abort()
+      late.abort()
     },
   }
 }

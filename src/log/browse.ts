@@ -75,10 +75,12 @@ export function listTimers(database: Database, limit: number): Promise<TimerView
 const LAG = statement(
   'log.lag',
   `select k.grp as "group", sum(h.next_offset - k.next_offset) as events,
-     coalesce(extract(epoch from log.now() - min(e.time)), 0)::float8 as seconds
+     coalesce(extract(epoch from log.now() - min(coalesce(e.time, g.first_time))), 0)::float8 as seconds
    from log.checkpoint k
    join log.partition h on h.topic = k.topic and h.partition = k.partition
-   left join log.event e on e.topic = k.topic and e.partition = k.partition and e."offset" = k.next_offset
+   left join log.record e on e.topic = k.topic and e.partition = k.partition and e."offset" = k.next_offset
+   left join log.segment g on g.topic = k.topic and g.partition = k.partition
+     and g.first_offset <= k.next_offset and g.end_offset > k.next_offset
    group by k.grp order by k.grp`,
 )
 export type Lag = { group: string; events: bigint; seconds: number }
@@ -89,12 +91,25 @@ export function lagOfGroups(database: Database): Promise<Lag[]> {
 
 const GAPS = statement(
   'log.gaps',
-  `select p.topic, p.partition, p.next_offset, count(e."offset") as events
-   from log.partition p left join log.event e on e.topic = p.topic and e.partition = p.partition
-   group by p.topic, p.partition, p.next_offset
-   having count(e."offset") <> p.next_offset or max(e."offset") is distinct from nullif(p.next_offset - 1, -1)`,
+  `with archived as (
+     select g.topic, g.partition, sum(g.end_offset - g.first_offset) as events, max(g.end_offset) as end_offset,
+       sum((select count(*) from log.record r where r.topic = g.topic and r.partition = g.partition
+         and r."offset" >= g.first_offset and r."offset" < g.end_offset)) as left_over
+     from log.segment g where g.state <> 'kept' group by g.topic, g.partition
+   ), standing as (
+     select topic, partition, count(*) as events, max("offset") + 1 as end_offset from log.record group by topic, partition
+   ), known as (
+     select p.topic, p.partition, p.next_offset,
+       coalesce(s.events, 0) + coalesce(a.events - a.left_over, 0) as events,
+       greatest(s.end_offset, a.end_offset, 0) as end_offset
+     from log.partition p
+     left join standing s on s.topic = p.topic and s.partition = p.partition
+     left join archived a on a.topic = p.topic and a.partition = p.partition
+   )
+   select topic, partition, next_offset, events::bigint as events from known
+   where events <> next_offset or end_offset <> next_offset`,
 )
-/** Partitions whose offsets are not 0, 1, 2 … up to their head. */
+/** Partitions whose offsets are not 0, 1, 2 … up to their head, on the log or in the archive. */
 export function gaps(database: Database) {
   return database.query<{ topic: string; partition: number; next_offset: bigint; events: bigint }>(GAPS)
 }
@@ -103,20 +118,20 @@ const HEADS = statement(
   'log.heads',
   'select topic, partition, next_offset from log.partition where topic = any ($1) order by topic, partition',
 )
-export function headsOf(database: Database, topics: readonly string[]) {
+export function headsOf(database: Pick<Database, 'query'>, topics: readonly string[]) {
   return database.query<{ topic: string; partition: number; next_offset: bigint }>(HEADS, [topics])
 }
 
 const FROM_OFFSETS = statement(
   'log.from_offsets',
-  `select r.topic, r.partition, r."offset", r.position, r.time, r.key, r.type, r.event
+  `select w.topic, w.partition, r."offset", r.position, r.time, r.key, r.type, r.event
    from unnest($1::text[], $2::int[], $3::bigint[]) as w (topic, partition, next_offset)
    join log.partition h on h.topic = w.topic and h.partition = w.partition and h.next_offset > w.next_offset
-   cross join lateral (
+   left join lateral (
      select * from log.record e
      where e.topic = w.topic and e.partition = w.partition and e."offset" >= w.next_offset
      order by e."offset" limit $4
-   ) r
+   ) r on true
    order by r.position, r.topic, r.partition, r."offset"`,
 )
 export type FollowedRow = {
@@ -129,11 +144,28 @@ export type FollowedRow = {
   type: string
   event: string
 }
-/** What is committed from these offsets on, at most so many of each partition, in causal order. */
-export function eventsFrom(
+type NoRow = { readonly offset: null }
+/**
+ * What is committed from these offsets on, at most so many of each partition, in causal order; but for what stands in the
+ * archive alone. `isCut` when a partition has none of what it should: offsets that do not follow each other tell the rest.
+ */
+export async function eventsFrom(
   database: Database,
   from: { topics: readonly string[]; partitions: readonly number[]; offsets: readonly number[] },
   perPartition: number,
-): Promise<FollowedRow[]> {
-  return database.query<FollowedRow>(FROM_OFFSETS, [from.topics, from.partitions, from.offsets, perPartition])
+): Promise<{ readonly rows: FollowedRow[]; readonly isCut: boolean }> {
+  const values = [from.topics, from.partitions, from.offsets, perPartition]
+  const found = await database.query<FollowedRow | NoRow>(FROM_OFFSETS, values)
+  const rows = found.filter((row): row is FollowedRow => row.offset !== null)
+  return { rows, isCut: rows.length < found.length }
+}
+
+const KEPT_FROM = statement(
+  'log.kept_from',
+  `select topic, partition, max(end_offset) as next_offset from log.segment
+   where topic = any ($1) and state <> 'kept' group by topic, partition`,
+)
+/** Offsets from which on nothing is in the archive alone; none for partitions all of which is kept. */
+export function keptFrom(database: Pick<Database, 'query'>, topics: readonly string[]) {
+  return database.query<{ topic: string; partition: number; next_offset: bigint }>(KEPT_FROM, [topics])
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '#kernel/clock'
 import type { Database } from '#kernel/database'
-import { type BrowsedEvent, eventsFrom, type FollowedRow, headsOf } from './browse.ts'
+import { Refusal } from '#kernel/errors'
+import { type BrowsedEvent, eventsFrom, type FollowedRow, headsOf, keptFrom } from './browse.ts'
 import { type Offsets, placeOf } from './offsets.ts'
 import { PARTITIONS } from './partitioner.ts'
 import type { Headers } from './sql.ts'
@@ -40,7 +41,12 @@ export type Follower = {
   offsets(): Offsets | undefined
   /** Where the log ends now. */
   heads(): Promise<Offsets>
-  /** One page from these offsets on, for those who have to catch up first. */
+  /** Where what is kept on the log begins now: what is older stands in the archive alone. */
+  beginning(): Promise<Offsets>
+  /**
+   * One page from these offsets on, for those who have to catch up first.
+   * @throws Refusal `events_archived` when what comes next of a partition is kept no longer.
+   */
   page(from: Offsets): Promise<Page>
   close(): Promise<void>
 }
@@ -66,15 +72,19 @@ export function createFollower(about: {
   let running: Promise<void> | undefined
   let begun = Promise.withResolvers<void>()
 
-  const heads = async (): Promise<Offsets> => {
+  const offsetsOf = async (ask: typeof headsOf): Promise<Offsets> => {
     const offsets = places.topics.map(() => 0)
-    for (const { topic, partition, next_offset } of await headsOf(database, topics)) {
+    for (const { topic, partition, next_offset } of await ask(database, topics)) {
       offsets[placeOf(topics, topic, partition)] = Number(next_offset)
     }
     return offsets
   }
-  const page = async (from: Offsets): Promise<Page> =>
-    pageOf(await eventsFrom(database, { ...places, offsets: from }, PER_PARTITION), from, topics)
+  const heads = (): Promise<Offsets> => offsetsOf(headsOf)
+  const page = async (from: Offsets): Promise<Page> => {
+    const { rows, isCut } = await eventsFrom(database, { ...places, offsets: from }, PER_PARTITION)
+    if (isCut) throw eventsArchived()
+    return pageOf(rows, from, topics)
+  }
 
   const turn = async (): Promise<number> => {
     try {
@@ -112,6 +122,7 @@ export function createFollower(about: {
   return {
     topics,
     heads,
+    beginning: () => offsetsOf(keptFrom),
     page,
     offsets: () => current,
     follow(hear) {
@@ -133,10 +144,11 @@ export function createFollower(about: {
 function pageOf(rows: readonly FollowedRow[], from: Offsets, topics: readonly string[]): Page {
   const counts = new Map<number, number>()
   let end: bigint | undefined
-  for (const { topic, partition, position } of rows) {
+  for (const { topic, partition, offset, position } of rows) {
     const place = placeOf(topics, topic, partition)
     const count = (counts.get(place) ?? 0) + 1
     counts.set(place, count)
+    if (Number(offset) !== (from[place] ?? 0) + count - 1) throw eventsArchived()
     if (count === PER_PARTITION && (end === undefined || position < end)) end = position
   }
   let offsets = from
@@ -148,6 +160,13 @@ function pageOf(rows: readonly FollowedRow[], from: Offsets, topics: readonly st
     return [{ key: row.key, type: row.type, place, offset, offsets, read: () => browsed(row) }]
   })
   return { events, offsets, isLast: end === undefined }
+}
+
+/** What a reader is told whose place is older than what the log keeps. */
+export function eventsArchived(): Refusal {
+  const detail =
+    'without a cursor the list begins with the oldest event that is kept, and a stream with what happens now'
+  return new Refusal('events_archived', { detail })
 }
 
 function browsed({ event, ...place }: FollowedRow): BrowsedEvent {

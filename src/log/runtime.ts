@@ -2,9 +2,10 @@ import type { Clock } from '#kernel/clock'
 import type { Database, Tx } from '#kernel/database'
 import type { Random } from '#kernel/random'
 import type { Tracer } from '#kernel/tracing'
+import { ARCHIVE_GROUP, type ArchiveSettings, startArchiver } from './archiver.ts'
 import { type ConsumerLoop, type LoopReport, startConsumer } from './consumer.ts'
 import type { EventType } from './event.ts'
-import { createLeaseKeeper, startHeartbeat } from './lease.ts'
+import { createLeaseKeeper, type LeaseKeeper, startHeartbeat } from './lease.ts'
 import { DECIDER_LINGER_MS, PROJECTION_LINGER_MS } from './linger.ts'
 import { type Decider, groupOf, type Module, type NewDelivery, type Projection, roleOf } from './module.ts'
 import { startNotify } from './notify.ts'
@@ -27,6 +28,8 @@ export type LogOptions = {
   /** The same, with as many partitions as a topic has: work that processes share. */
   readonly sharedGroups?: readonly string[]
   enqueue(tx: Tx, deliveries: readonly NewDelivery[]): Promise<void>
+  /** Absent: this process archives nothing, and drops nothing. */
+  readonly archiving?: ArchiveSettings
   /** Absent: nothing is traced. */
   readonly tracer?: Tracer
   report(report: LoopReport): void
@@ -34,7 +37,7 @@ export type LogOptions = {
 
 export type RunningLog = {
   readonly loops: readonly ConsumerLoop[]
-  readonly leases: { of(group: string): sql.Leases }
+  readonly leases: Pick<LeaseKeeper, 'of'> & Partial<Pick<LeaseKeeper, 'giveBack'>>
   /** Ends the loops after their batch, then gives the leases back. */
   stop(): Promise<void>
 }
@@ -53,7 +56,9 @@ export async function registerLog(
   for (const name of [TIMERS_GROUP, ...sharedGroups]) {
     await sql.registerGroup(database, { name, topics: [], partitions: PARTITIONS, from: 'now' })
   }
-  for (const name of soloGroups) await sql.registerGroup(database, { name, topics: [], partitions: 1, from: 'now' })
+  for (const name of [ARCHIVE_GROUP, ...soloGroups]) {
+    await sql.registerGroup(database, { name, topics: [], partitions: 1, from: 'now' })
+  }
 }
 
 /** Starts every consumer, the timers and the heartbeat of this process. */
@@ -61,32 +66,45 @@ export async function startLog(options: LogOptions): Promise<RunningLog> {
   const { database, clock, wakeups, modules } = options
   const consumers = modules.flatMap(consumersOf)
   const shared = [TIMERS_GROUP, ...(options.sharedGroups ?? [])]
-  const groups = [...consumers.map(({ group }) => group), ...shared, ...options.soloGroups]
-  const keeper = createLeaseKeeper(database, options.process, groups)
+  const solo = [...options.soloGroups, ...(options.archiving ? [ARCHIVE_GROUP] : [])]
+  const groups = [...consumers.map(({ group }) => group), ...shared, ...solo]
+  const keeper = createLeaseKeeper(database, options.process, groups, wakeups)
+  await sql.forgetDead(database)
   await keeper.tick()
 
   const failed = (error: unknown): void =>
     options.report({ kind: 'fault', group: 'log.leases', error: error instanceof Error ? error.name : 'unknown' })
-  const stopHeartbeat = startHeartbeat(keeper, clock, failed)
-  const stopNotify = await startNotify(database, wakeups, clock, { process: options.process, isAlone: keeper.isAlone })
+  const stopHeartbeat = startHeartbeat(keeper, { clock, wakeups }, failed)
+  const about = { process: options.process, isAlone: keeper.isAlone }
+  const stopNotify = await startNotify(database, wakeups, clock, about).catch(async (error) => {
+    await stopHeartbeat()
+    throw error
+  })
   const context = { ...options, leases: keeper }
   const loops = consumers.map((consumer) => startConsumer(consumer, context))
   const timers = startTimers(context)
+  const archiver = options.archiving && startArchiver({ ...context, ...options.archiving })
 
   return {
     loops,
     leases: keeper,
     async stop() {
-      await Promise.all([timers.stop(), ...loops.map((loop) => loop.stop())])
+      await Promise.all([timers.stop(), archiver?.stop(), ...loops.map((loop) => loop.stop())])
       await stopHeartbeat()
-      await stopNotify()
       await keeper.leave().catch(failed)
+      await stopNotify()
     },
   }
 }
 
 export function topicsOf(modules: readonly Module[]): string[] {
   return [...new Set(modules.flatMap((module) => module.events.map(({ topic }) => topic)))].sort()
+}
+
+/** By group and type, the version of an event up to which the code of these modules understands it. */
+export function versionsRead(modules: readonly Module[]): ReadonlyMap<string, ReadonlyMap<string, number>> {
+  const versions = ({ types }: Consumer) => new Map([...types].map(([type, { version }]) => [type, version]))
+  return new Map(modules.flatMap(consumersOf).map((consumer) => [consumer.group, versions(consumer)]))
 }
 
 export function consumersOf(module: Module): Consumer[] {

@@ -51,7 +51,7 @@ export function paymentRoutes(server: HttpServer, ports: PaymentRoutePorts): voi
       schema: {
         summary: 'List the events of a payment',
         params,
-        refusals: ['payment_not_found'],
+        refusals: ['events_archived', 'payment_not_found'],
         response: { 200: Events },
       },
       onRequest: ports.callers.check,

@@ -61,7 +61,7 @@ export type ShowPorts = {
   /** All that the log holds of a payment, oldest first. */
   events(ref: PaymentRef): Promise<readonly BrowsedEvent[]>
   /** The JSON of the customer reference, description and metadata; undefined once they are erased. */
-  openDetails(tenant: string, sealed: string): Promise<string | undefined>
+  openDetails(ref: PaymentRef, sealed: string): Promise<string | undefined>
 }
 
 /** Shows payments and their operations as the API does; undefined for what is not there. */
@@ -139,8 +139,8 @@ const details = Compile(
   }),
 )
 
-async function personalOf({ tenant, details: sealed }: PaymentView, ports: ShowPorts) {
-  const opened: unknown = JSON.parse((sealed === null ? undefined : await ports.openDetails(tenant, sealed)) ?? '{}')
+async function personalOf({ details: sealed, ...ref }: PaymentView, ports: ShowPorts) {
+  const opened: unknown = JSON.parse((sealed === null ? undefined : await ports.openDetails(ref, sealed)) ?? '{}')
   const known = details.Check(opened) ? opened : {}
   return {
     customer: known.customer ?? null,

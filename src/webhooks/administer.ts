@@ -168,6 +168,7 @@ export function createAdmin(ports: AdminPorts) {
       let last = 0
       await changing(ref, async (tx) => {
         const position = await positionOf(tx, row.id, after)
+        if (after < position.last) checkKept(position, after)
         last = position.last
         // Of what is still open the repetition takes the place.
         const beyond = { from: messagePrefix(row.id, after + 1), to: idsOf(row.id).to }
@@ -198,6 +199,9 @@ export function createAdmin(ports: AdminPorts) {
     async pull(ref: EndpointRef, after: number, limit: number) {
       const row = await found(ref)
       const page = await messages.messagesAfter(read, row.id, after, limit + 1)
+      // Looked at after the page: what is dropped before it was read is dropped by now.
+      const [position] = await messages.positions(read, [row.id], destinationOf)
+      if (position && after < position.last) checkKept(position, after)
       const data = page.slice(0, limit).map(messageView)
       return { data, has_more: page.length > limit, next_after: data.at(-1)?.sequence ?? after }
     },
@@ -279,17 +283,25 @@ export function createAdmin(ports: AdminPorts) {
     return position
   }
 
+  /** What is left out at the beginning would be a gap that nobody is told of. */
+  function checkKept({ keptFrom }: messages.Position, after: number): void {
+    const detail = `after must be at least ${keptFrom - 1}: messages before ${keptFrom} are dropped`
+    if (after < keptFrom - 1) throw new Refusal('webhook_messages_dropped', { field: 'after', detail })
+  }
+
   /** The last message written before an instant: sequences grow with time, so halving finds it. */
   async function lastBefore(id: string, at: number): Promise<number> {
     const [position] = await messages.positions(read, [id], destinationOf)
-    let [before, from] = [0, (position?.last ?? 0) + 1]
+    const dropped = (position?.keptFrom ?? 1) - 1
+    let [before, from] = [dropped, (position?.last ?? 0) + 1]
     while (from - before > 1) {
       const middle = Math.floor((before + from) / 2)
       const writtenAt = await messages.writtenAt(read, id, middle)
       if (writtenAt !== undefined && writtenAt >= at) from = middle
       else before = middle
     }
-    return before
+    // All that is kept is as young: what is dropped may have been too.
+    return before === dropped && dropped > 0 ? dropped - 1 : before
   }
 
   function changed(topic: string): void {

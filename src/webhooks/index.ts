@@ -15,6 +15,9 @@ export { webhookRoutes } from './routes.ts'
 /** Deliveries of an endpoint that may be open at once, unless configured. */
 export const BACKLOG_DEFAULT = 10_000
 
+/** For how long streams keep their messages, unless configured: 90 days. */
+const RETENTION_DEFAULT_MS = 90 * 24 * 60 * 60_000
+
 /** The group that deliverers of webhooks share out among processes. */
 export const webhookGroup = deliveryGroup(DESTINATIONS)
 
@@ -39,20 +42,25 @@ export function administerWebhooks(ports: AdminPorts & { readonly seal: Seal; re
   return createAdmin({ ...ports, boxes: createBoxes(ports.seal, ports.work), types })
 }
 
-type RunPorts = Parameters<typeof runFleet>[1] & Parameters<typeof startFleet>[1]
+type RunPorts = Omit<Parameters<typeof runFleet>[1], 'retentionMs'> & Parameters<typeof startFleet>[1]
 
 /** Delivers to all endpoints whose lease this process holds. Without a network nobody is called. */
-export function startWebhooks(ports: RunPorts & { readonly seal: Seal; readonly fetch: HttpFetch | undefined }): {
-  stop(): Promise<void>
-} {
-  const { database, seal, fetch = nowhere } = ports
+export function startWebhooks(
+  ports: RunPorts & {
+    readonly seal: Seal
+    readonly fetch: HttpFetch | undefined
+    readonly retentionMs: number | undefined
+  },
+): ReturnType<typeof startFleet> {
+  const { database, seal, fetch = nowhere, retentionMs = RETENTION_DEFAULT_MS } = ports
   const webhooks = createWebhookFleet({ ...ports, fetch, boxes: createBoxes(seal, database) })
-  const keeper = runFleet(webhooks, ports)
+  const keeper = runFleet(webhooks, { ...ports, retentionMs })
   const deliverer = startFleet(webhooks.fleet, ports)
   return {
     async stop() {
       await Promise.all([keeper.stop(), deliverer.stop()])
     },
+    underWay: deliverer.underWay,
   }
 }
 

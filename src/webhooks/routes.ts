@@ -117,7 +117,7 @@ function streamRoutes(server: HttpServer, { callers, cursors, endpoints }: Webho
     description: 'The same messages under the same sequences as are sent: for whoever has missed some.',
     params: shapes.params,
     querystring: shapes.pullQuery,
-    refusals: [...notFound, 'parameter_invalid'] as const,
+    refusals: [...notFound, 'parameter_invalid', 'webhook_messages_dropped'] as const,
     response: { 200: shapes.Pulled },
   }
   server.get(`${ENDPOINT}/events`, { onRequest, schema: pull }, (request) => {
@@ -160,7 +160,7 @@ function streamRoutes(server: HttpServer, { callers, cursors, endpoints }: Webho
     summary: 'Send all messages since a sequence or time once more',
     params: shapes.params,
     body: shapes.Replay,
-    refusals: notFound,
+    refusals: [...notFound, 'webhook_messages_dropped'] as const,
     response: { 202: shapes.Replayed },
   }
   server.post(`${ENDPOINT}/replay`, { onRequest, schema: replay }, async (request, reply) => {

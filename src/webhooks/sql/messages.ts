@@ -112,7 +112,7 @@ export function messagesAfter(
 }
 
 const POSITION = `p.endpoint, (p.next_sequence - 1)::float8 as last, p.pushed::float8 as pushed,
-  (p.enqueued - coalesce(s.count, 0))::float8 as backlog, p.round`
+  p.kept_from::float8 as "keptFrom", (p.enqueued - coalesce(s.count, 0))::float8 as backlog, p.round`
 const POSITIONS = statement(
   'webhooks.positions',
   `select ${POSITION} from unnest($1::text[], $2::text[]) as w (endpoint, destination)
@@ -129,6 +129,8 @@ export type Position = {
   /** Last sequence written; 0 for none. */
   readonly last: number
   readonly pushed: number
+  /** First sequence whose message is kept. */
+  readonly keptFrom: number
   readonly backlog: number
   readonly round: number
 }
@@ -162,6 +164,38 @@ export async function setPushed(
   { endpoint, pushed, added, round }: { endpoint: string; pushed: number; added: number; round: number },
 ): Promise<void> {
   await tx.query(PUSH, [endpoint, pushed, added, round])
+}
+
+const OLD = statement(
+  'webhooks.old_streams',
+  `select p.endpoint, e.status = 'deleted' as "isDeleted", (
+     select max(m.sequence)::float8 from (
+       select sequence, created_at from webhooks.message
+       where endpoint = p.endpoint and sequence >= p.kept_from order by sequence limit $3
+     ) m where m.created_at < log.now() - $2 * interval '1 ms') as "upTo"
+   from webhooks.position p join webhooks.endpoint e on e.id = p.endpoint
+   where p.endpoint = any ($1) and exists (
+     select from webhooks.message m
+     where m.endpoint = p.endpoint and m.sequence = p.kept_from and m.created_at < log.now() - $2 * interval '1 ms')`,
+)
+export type OldStream = { readonly endpoint: string; readonly isDeleted: boolean; readonly upTo: number }
+/** Streams that begin with messages older than that, each with how far those go among the first so many. */
+export function oldStreams(database: Database, endpoints: readonly string[], olderThanMs: number, first: number) {
+  return database.query<OldStream>(OLD, [endpoints, olderThanMs, first])
+}
+
+const KEEP_FROM = statement('webhooks.keep_from', 'update webhooks.position set kept_from = $2 where endpoint = $1')
+const DROP = statement('webhooks.drop', 'delete from webhooks.message where endpoint = $1 and sequence < $2')
+/** Only under the position's lock. */
+export async function keepFrom(tx: Tx, endpoint: string, sequence: number): Promise<void> {
+  await tx.query(KEEP_FROM, [endpoint, sequence])
+  await tx.query(DROP, [endpoint, sequence])
+}
+
+const STREAMS = statement('webhooks.streams', 'select endpoint from webhooks.position')
+/** All there ever were: a stream outlives its endpoint. */
+export async function streams(database: Database): Promise<string[]> {
+  return (await database.query<{ endpoint: string }>(STREAMS)).map(({ endpoint }) => endpoint)
 }
 
 const WRITTEN_AT = statement(

@@ -1,0 +1,3 @@
+export { type Archive, createArchive } from './directory.ts'
+export { groupsBehind, listSegments } from './sql.ts'
+export { verifyArchive } from './verify.ts'
