@@ -9,7 +9,10 @@ export type Call = {
   readonly cwd: string
   readonly env: Readonly<Record<string, string | undefined>>
   readonly arguments: readonly string[]
+  /** The last that was given. */
   text(option: string): string | undefined
+  /** All that were given, for an option that may be repeated. */
+  texts(option: string): readonly string[]
   isSet(option: string): boolean
   print(line: string): void
   warn(line: string): void
@@ -62,15 +65,17 @@ export function readCall({ command, args }: Invocation, world: World): Call {
     allowPositionals: true,
     tokens: true,
   })
-  const values = new Map<string, string>()
+  const values = new Map<string, string[]>()
   for (const token of tokens) {
-    if (token.kind === 'option') values.set(token.name, valueGiven(token, command, known))
+    if (token.kind !== 'option') continue
+    values.set(token.name, [...(values.get(token.name) ?? []), valueGiven(token, command, known)])
   }
   checkArguments(command, positionals)
   return {
     ...world,
     arguments: positionals,
-    text: (option) => values.get(option),
+    text: (option) => values.get(option)?.at(-1),
+    texts: (option) => values.get(option) ?? [],
     isSet: (option) => values.has(option),
   }
 }

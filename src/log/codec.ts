@@ -66,6 +66,21 @@ export function encode(event: NewEvent): Encoded {
   return { topic: of.topic, partition: partitionOf(key), key, type: of.type, bytes, json, attachment }
 }
 
+/**
+ * Whether data may stand in an event of the type and version: strict for the version that the code writes, as readers take it
+ * for an older one. @throws EventInvalid, naming the field.
+ */
+export function checkData(of: EventType, about: Pick<EventRow, 'id' | 'type' | 'version'>, data: unknown): void {
+  const { write } = validatorsOf(of)
+  if (about.version !== of.version) upcast({ ...about, data }, of)
+  else if (!write.Check(data)) throw new EventInvalid(`${of.type}: ${whatIsWrong(write, data)}`)
+  const json = JSON.stringify(data)
+  const path = unstorablePath(json, { data })
+  if (path !== undefined) throw new EventInvalid(`${of.type}: ${path} holds a NUL or half a surrogate pair`)
+  if (Buffer.byteLength(json) > EVENT_BYTES_MAX)
+    throw new EventInvalid(`${of.type}: more than ${EVENT_BYTES_MAX} bytes`)
+}
+
 /** Groups encoded events by head, in the order given, as `log.append` takes them. */
 export function appendRows(events: readonly Encoded[]): AppendRows {
   const indexes = new Map<string, number>()
@@ -123,7 +138,7 @@ export function decode(row: EventRow, of: EventType): RecordedEvent {
   }
 }
 
-function upcast(row: EventRow, of: EventType): unknown {
+function upcast(row: Pick<EventRow, 'id' | 'type' | 'version' | 'data'>, of: EventType): unknown {
   const data = of.upcasters.slice(row.version - 1).reduce<unknown>((older, step) => step(older as never), row.data)
   const { read } = validatorsOf(of)
   if (!read.Check(data)) throw new EventInvalid(`${row.type} ${row.id}: ${whatIsWrong(read, data)}`)

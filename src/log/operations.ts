@@ -1,29 +1,82 @@
-import { Type } from 'typebox'
+import { type TSchema, Type } from 'typebox'
 import type { Database } from '#kernel/database'
-import { base32 } from '#kernel/digest'
-import { brandId, type TenantId } from '#kernel/ids'
-import type { Random } from '#kernel/random'
 import { eventsOfKey } from './browse.ts'
-import { createDoor } from './door.ts'
-import { eventType, type NewEvent } from './event.ts'
+import { eventType } from './event.ts'
 import type { Module, Subject } from './module.ts'
-import { listParked, requestRetry, showParked } from './parked.ts'
-import { createWakeups } from './wakeup.ts'
+
+/** Who did it, `os:` and a user of the machine, and why; in words that `isReason` lets pass. */
+const Who = { by: Type.Optional(Type.String()), reason: Type.Optional(Type.String()) }
+
+const ParkedEvent = {
+  group: Type.String(),
+  /** The event as it stands on the log: by id, type and place. */
+  event: Type.String(),
+  type: Type.String(),
+  topic: Type.String(),
+  partition: Type.Integer({ minimum: 0 }),
+  offset: Type.Integer({ minimum: 0 }),
+}
 
 /** Somebody asked for the parked events of a key to be handled anew. Key: that of the events. */
-export const retryRequested = eventType({
-  type: 'log.retry_requested',
-  topic: 'log',
-  schema: Type.Object({ group: Type.String(), events: Type.Integer({ minimum: 0 }) }),
+export const retryRequested = operatorEvent('log.retry_requested', {
+  group: Type.String(),
+  events: Type.Integer({ minimum: 0 }),
+  ...Who,
 })
+
+/** Somebody changed the data of a parked event; on the log it stays as it was. */
+export const parkedEventEdited = operatorEvent('log.parked_event_edited', {
+  ...ParkedEvent,
+  /** Each field that changed, by its JSON pointer, with its values as JSON. None of them is sealed. */
+  changes: Type.Array(
+    Type.Object({ path: Type.String(), before: Type.Optional(Type.String()), after: Type.Optional(Type.String()) }),
+  ),
+  ...Who,
+})
+
+/** Somebody decided that a parked event is never to be handled by the group. */
+export const parkedEventDiscarded = operatorEvent('log.parked_event_discarded', { ...ParkedEvent, ...Who })
+
+/** Somebody put rebuilt rows in the place of a projection's own. Key: the projection. */
+export const projectionSwapped = operatorEvent('log.projection_swapped', {
+  projection: Type.String(),
+  /** How many were read to rebuild it. */
+  events: Type.Integer({ minimum: 0 }),
+  /** What the swap changed. */
+  tables: Type.Array(
+    Type.Object({
+      table: Type.String(),
+      written: Type.Integer({ minimum: 0 }),
+      removed: Type.Integer({ minimum: 0 }),
+    }),
+  ),
+  /** Where both were: the next offset of each partition. */
+  offsets: Type.Array(
+    Type.Object({
+      topic: Type.String(),
+      partition: Type.Integer({ minimum: 0 }),
+      offset: Type.Integer({ minimum: 0 }),
+    }),
+  ),
+  by: Type.String(),
+})
+
+const events = [retryRequested, parkedEventEdited, parkedEventDiscarded, projectionSwapped]
 
 /** What operators do to the log is on the log. */
 export const operations: Module = {
   name: 'operations',
   summary: 'What operators asked of the log itself.',
-  events: [retryRequested],
-  accepts: [retryRequested],
+  events,
+  accepts: events,
   facets: [{ about: 'payment', name: 'events', show: showEvents }],
+}
+
+function operatorEvent<const Name extends string, const Fields extends Record<string, TSchema>>(
+  type: Name,
+  fields: Fields,
+) {
+  return eventType({ type, topic: 'log', schema: Type.Object(fields) })
 }
 
 async function showEvents(database: Database, { tenant, mode, id }: Subject) {
@@ -36,49 +89,4 @@ async function showEvents(database: Database, { tenant, mode, id }: Subject) {
     type,
     event,
   }))
-}
-
-export type Retried = { readonly group: string; readonly key: string }
-
-/**
- * Asks for parked keys to be handled anew, of a group or of all, and records who was asked for. The record
- * comes first: a crash in between leaves a request on the log that was not carried out, never the reverse.
- */
-export async function retryParkedKeys(
-  database: Database,
-  random: Random,
-  of: { group: string | null; key: string | null },
-): Promise<Retried[]> {
-  const parked = (await listParked(database, of.group)).filter(({ key }) => of.key === null || key === of.key)
-  const events = await Promise.all(
-    parked.map(({ group, key, events }) => requested(database, random, { group, key, events })),
-  )
-  await createDoor(database, createWakeups()).append(events.flat())
-  for (const { group, key } of parked) await requestRetry(database, group, key)
-  return parked.map(({ group, key }) => ({ group, key }))
-}
-
-async function requested(
-  database: Database,
-  random: Random,
-  { group, key, events }: Retried & { events: number },
-): Promise<NewEvent[]> {
-  const [first] = await showParked(database, group, key)
-  if (!first) return []
-  const { tenant, mode } = first.event
-  const id = `evt_${base32(random.bytes(17))}`
-  const traceparent = `00-${random.bytes(16).toString('hex')}-${random.bytes(8).toString('hex')}-01`
-  return [
-    {
-      id,
-      of: retryRequested,
-      key,
-      tenant: brandId<TenantId>(String(tenant)),
-      mode: mode === 'live' ? 'live' : 'test',
-      traceparent,
-      causationId: typeof first.event.id === 'string' ? first.event.id : null,
-      correlationId: id,
-      data: { group, events },
-    },
-  ]
 }

@@ -3,7 +3,9 @@ import { test } from 'node:test'
 import { type AppUnderTest, openApp } from '#harness/app'
 import { chargeObject, chargeSucceeded, refundObject, stripeEvent } from '#harness/stripe-events'
 import { until } from '#harness/until'
+import { systemRandom } from '#kernel/random'
 import { verifyLedger } from '#ledger'
+import { createRedrive } from '#log'
 
 // The accident: one message that could not be handled stopped its partition; or it was dropped, and what came after it
 // was applied without it. Here the database refuses one payment's capture for a while. A consumer that retries for ever
@@ -59,6 +61,59 @@ test('a poison event waits with its key’s successors, all else flows, and a re
     [],
   )
 })
+
+// The books refuse the capture for a field of it, which nobody can correct at its source any more, and two of three refunds
+// were made up by mistake. What is repaired keeps its place before the refund that is left.
+test('a repaired event is booked in its place, a discarded one never, and the log says who did it', async (t) => {
+  const app = await openApp(t)
+  await app.rows(`alter table ledger.entry add constraint poison check (effective_at > '2027-01-01') not valid`)
+  await app.start()
+  await app.webhook(chargeSucceeded('poison'))
+  await until('the capture is parked', async () => (await parked(app)).length === 1)
+  for (const part of ['a', 'b', 'c'])
+    await app.webhook(stripeEvent('refund.created', refundObject('poison', part, 100)))
+  await app.settle()
+  const [capture, , wrong, other] = await events(app)
+  assert.ok(capture && wrong && other)
+
+  const redrive = createRedrive(app.databases.work, systemRandom, app.app.modules)
+  const target = { group: 'ledger.post-payments', key: capture.key }
+  const act = { by: 'os:ada', reason: 'the gateway had its clock wrong', isDryRun: false }
+  const repair = { set: [{ path: '/data/effectiveAt', value: Date.parse('2027-02-01') }] }
+  assert.equal((await redrive.edit({ ...target, event: capture.id }, repair, act)).status, 'done')
+  for (const event of [wrong.id, other.id])
+    assert.equal((await redrive.discard({ ...target, event }, act)).status, 'done')
+  // The constraint is for the capture alone: its refund is as old as it says.
+  await app.rows('alter table ledger.entry drop constraint poison')
+  await redrive.retry(target, act)
+  await until('nothing is parked', async () => (await parked(app)).length === 0)
+  await app.settle()
+
+  const booked = await app.rows<{ source: string; at: Date }>(
+    'select source, effective_at as at from ledger.entry order by booked_at, source',
+  )
+  assert.deepEqual(
+    booked.map(({ source }) => /(?:pi|re)_[a-z_]+/.exec(source)?.[0]),
+    ['pi_poison', 're_poison_a'],
+  )
+  assert.equal(booked[0]?.at.toISOString(), '2027-02-01T00:00:00.000Z')
+  const acts = await app.rows<{ type: string; by: string; reason: string }>(
+    `select type, data ->> 'by' as by, data ->> 'reason' as reason from log.event where topic = 'log' order by position`,
+  )
+  assert.deepEqual(
+    acts.map(({ type }) => type),
+    ['log.parked_event_edited', ...Array<string>(2).fill('log.parked_event_discarded'), 'log.retry_requested'],
+  )
+  assert.ok(acts.every(({ by, reason }) => by === act.by && reason === act.reason))
+  const [kept] = await app.rows<{ at: string }>(`select data ->> 'effectiveAt' as at from log.event where id = $1`, [
+    capture.id,
+  ])
+  assert.ok(Number(kept?.at) < Date.parse('2027-01-01'), 'on the log it is as it was')
+})
+
+async function events(app: AppUnderTest): Promise<{ id: string; key: string }[]> {
+  return app.rows(`select event ->> 'id' as id, key from log.parked order by grp, key, sequence`)
+}
 
 type Parked = { grp: string; type: string; error: string | null; attempts: number }
 
