@@ -21,6 +21,8 @@ export type TransactionOptions = {
   /** PostgreSQL role the statements run under; the session's own when absent. */
   role?: string
   readOnly?: boolean
+  /** All of its statements see the database as the first does: REPEATABLE READ. */
+  isSnapshot?: boolean
   /** Replaces the default transaction_timeout of 3 s for declared long work. */
   timeoutMs?: number
   /** Replaces the default lock_timeout of 2 s, for whoever has something better to do than wait. */

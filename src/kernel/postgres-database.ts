@@ -28,6 +28,8 @@ export type DatabaseSettings = {
   session?: Readonly<Record<string, string>>
   /** Replaces the ten seconds after which the client gives a connection up, for declared long work. */
   answerTimeoutMs?: number
+  /** Sessions that are idle are kept, and temporary tables with them. */
+  keepsIdle?: boolean
 }
 
 /** Opens a pool. No connection is made before the first statement. */
@@ -84,9 +86,9 @@ async function runTransaction<T>(pool: pg.Pool, options: TransactionOptions, wor
 }
 
 /** One round trip: the role and the limits come with the begin. */
-function beginText({ role, readOnly, timeoutMs, lockTimeoutMs }: TransactionOptions): string {
+function beginText({ role, readOnly, isSnapshot, timeoutMs, lockTimeoutMs }: TransactionOptions): string {
   return [
-    readOnly ? 'begin read only' : 'begin',
+    `begin${isSnapshot ? ' isolation level repeatable read' : ''}${readOnly ? ' read only' : ''}`,
     ...(timeoutMs === undefined ? [] : [`set local transaction_timeout = ${Math.trunc(timeoutMs)}`]),
     ...(lockTimeoutMs === undefined ? [] : [`set local lock_timeout = ${Math.trunc(lockTimeoutMs)}`]),
     ...(role === undefined ? [] : [`set local role ${roleName(role)}`]),
@@ -167,7 +169,7 @@ function connectionConfig(settings: DatabaseSettings): pg.PoolConfig {
     connectionTimeoutMillis: 5_000,
     query_timeout: settings.answerTimeoutMs ?? ANSWER_TIMEOUT_MS,
     keepAlive: true,
-    idleTimeoutMillis: 30_000,
+    idleTimeoutMillis: settings.keepsIdle ? 0 : 30_000,
     options: Object.entries(session)
       .map(([name, value]) => `-c ${name}=${value}`)
       .join(' '),

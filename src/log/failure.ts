@@ -23,7 +23,8 @@ export function describeFailure(error: unknown): string {
   return error instanceof Error ? error.name : 'unknown failure'
 }
 
-function sqlStateOf(error: unknown): string | undefined {
+/** As PostgreSQL gave it; undefined for what is no error of its own. */
+export function sqlStateOf(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined
 }
