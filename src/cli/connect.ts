@@ -18,19 +18,33 @@ type Absence = 'refuse what is missing' | 'make what is missing'
  */
 export async function withDatabase<T>(
   call: Pick<Call, 'cwd' | 'env'>,
-  work: (database: Database, config: Config) => Promise<T>,
+  work: (database: Database, config: Config, url: string) => Promise<T>,
   absence: Absence = 'refuse what is missing',
 ): Promise<T> {
   const config = await loadConfig(call)
   const server = await serverOf(config, absence)
   const database = openDatabase({ url: server.url, connectionsMax: 4, applicationName: 'millrace command', ...patient })
   try {
-    return await work(database, config)
+    return await work(database, config, server.url)
   } finally {
     await database.close()
     await server.stop()
   }
 }
+
+/** One session for as long as it is wanted, on the platform's database or on another: temporary tables live in it. */
+export async function withSession<T>(url: string, work: (session: Database) => Promise<T>): Promise<T> {
+  const lasting = { ...patient, session: { ...patient.session, ...sessionLimits }, keepsIdle: true }
+  const session = openDatabase({ url, connectionsMax: 1, applicationName: 'millrace command', ...lasting })
+  try {
+    return await work(session)
+  } finally {
+    await session.close()
+  }
+}
+
+/** It reads elsewhere between two statements; and what it builds and compares should fit into memory. */
+const sessionLimits = { idle_in_transaction_session_timeout: '60000', temp_buffers: '64MB', work_mem: '64MB' }
 
 async function serverOf(
   { databaseUrl, dataDir }: Config,

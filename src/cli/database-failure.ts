@@ -17,6 +17,7 @@ const lines: ReadonlyMap<string, string> = new Map([
   ['53100', 'The disk that holds the database is full: free some space there.'],
   ['25006', 'This database takes no writes: point DATABASE_URL at the one that does.'],
   ['53300', 'The database has no connection left for us: raise its max_connections, or stop who holds them.'],
+  ['MR001', 'A group is behind the archive: what it has not read is in no table. See millrace doctor, and try again.'],
   ['57P03', 'The database is starting or stopping: try again in a moment.'],
 ])
 

@@ -4,12 +4,14 @@ import { createApp } from '#app'
 import { systemClock } from '#kernel/clock'
 import type { Config } from '#kernel/config'
 import type { Database } from '#kernel/database'
+import { createErasureRegister } from '#kernel/erasure-register'
 import { UsageError } from '#kernel/errors'
 import { systemFetch } from '#kernel/fetch'
 import { loadMasterKey } from '#kernel/master-key'
 import { systemRandom } from '#kernel/random'
 import type { Command } from './command.ts'
 import { withDatabase } from './connect.ts'
+import { registersOf } from './kept-copies.ts'
 import { tenantOf } from './keys.ts'
 
 export const erase: Command = {
@@ -56,6 +58,7 @@ async function eraseCustomer(
     accounts: [],
     risk: config.risk,
     process: 'erase',
+    erasures: createErasureRegister(registersOf(config)),
     report: () => {},
   })
   try {

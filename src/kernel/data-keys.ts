@@ -4,6 +4,7 @@ import { createBoundedCache } from './bounded-cache.ts'
 import type { Clock } from './clock.ts'
 import type { Database, Tx } from './database.ts'
 import { plainDigest } from './digest.ts'
+import type { ErasureRegister } from './erasure-register.ts'
 import { invariant } from './invariant.ts'
 import { createKeyDerivation, type DataKeyRow, type StoredKey } from './key-derivation.ts'
 import type { MasterKey } from './master-key.ts'
@@ -26,7 +27,14 @@ export type DataKeys = {
 /** Without a key where it was destroyed. */
 type Opened = { readonly key: KeyObject | undefined }
 
-export type DataKeysOptions = { masterKey: MasterKey; database: Database; random: Random; clock: Clock }
+export type DataKeysOptions = {
+  masterKey: MasterKey
+  database: Database
+  random: Random
+  clock: Clock
+  /** Told of an erasure before it is made; what it has taken outlives the database. Absent: erasures live as long as it. */
+  erasures?: ErasureRegister | undefined
+}
 
 export const dataKeyLimits = {
   /** About 300 bytes each. */
@@ -46,7 +54,7 @@ export const dataKeyLimits = {
  * A subject may have many keys: whoever seals makes one, and asks nobody. That a subject was erased is seen by the
  * statement that stores the key: it keeps the row and drops the key.
  */
-export function createDataKeys({ masterKey, database, random, clock }: DataKeysOptions): DataKeys {
+export function createDataKeys({ masterKey, database, random, clock, erasures: register }: DataKeysOptions): DataKeys {
   const derivation = createKeyDerivation(masterKey, random)
   const { entriesMax, sealingAgeMaxMs } = dataKeyLimits
   const sealing = createBoundedCache<DataKey>(clock, { entriesMax, ageMaxMs: sealingAgeMaxMs })
@@ -95,8 +103,11 @@ export function createDataKeys({ masterKey, database, random, clock }: DataKeysO
 
   async function erase(subject: Subject): Promise<number> {
     checkSubject(subject)
+    const at = clock.now()
+    // First: were the keys gone and the register without a word of it, a restore would bring them back.
+    await register?.record({ ...subject, at })
     try {
-      const destroyed = await destroy(database, subject, clock.now())
+      const destroyed = await destroy(database, subject, at)
       for (const id of destroyed) opening.delete(id)
       return destroyed.length
     } finally {
@@ -108,7 +119,7 @@ export function createDataKeys({ masterKey, database, random, clock }: DataKeysO
 }
 
 /** Writes the keys that are not stored yet, in the transaction of what was sealed under them. */
-export async function storeKeys(tx: Tx, keys: readonly DataKey[]): Promise<void> {
+export async function storeKeys(tx: Tx, keys: readonly Pick<DataKey, 'row'>[]): Promise<void> {
   const rows = keys.map(({ row }) => row)
   await tx.query(bringKeys, [
     rows.map((row) => row.key_id),
@@ -120,7 +131,7 @@ export async function storeKeys(tx: Tx, keys: readonly DataKey[]): Promise<void>
 }
 
 /** Ids of the keys destroyed; those that other processes are just storing are waited for and destroyed too. */
-async function destroy(database: Database, subject: Subject, now: number): Promise<string[]> {
+export async function destroy(database: Database, subject: Subject, now: number): Promise<string[]> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await destroyOnce(database, subject, now)

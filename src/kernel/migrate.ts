@@ -29,32 +29,51 @@ const LOCK_OUT = statement('migrate.lock', 'select pg_advisory_xact_lock($1)')
 
 /**
  * Brings every schema up to date, in one transaction: all of it or nothing. Two processes that start
- * at once take turns.
+ * at once take turns. `isWanted` stops on the way, at the tables of an earlier version.
  * @throws UsageError when a file that has been applied was changed since, or the user may not create roles.
  */
-export async function migrate(database: Database, schemas: readonly Schema[]): Promise<void> {
+export async function migrate(
+  database: Database,
+  schemas: readonly Schema[],
+  isWanted: (schema: string, file: string) => boolean = () => true,
+): Promise<void> {
   await database.transaction({ timeoutMs: 60_000, lockTimeoutMs: 60_000 }, async (tx) => {
     await tx.query(LOCK_OUT, [LOCK])
     await tx.script(BOOKKEEPING)
-    for (const schema of schemas) await migrateSchema(tx, schema)
+    for (const schema of schemas) await migrateSchema(tx, schema, isWanted)
     for (const { name, opensTo = [] } of schemas) {
       if (opensTo.length > 0) await tx.script(`grant usage on schema ${name} to ${opensTo.join(', ')}`)
     }
   })
 }
 
-async function migrateSchema(tx: Tx, schema: Schema): Promise<void> {
-  const { name, migrations, role } = schema
+/** The files of the schemas, in the order in which they are applied. */
+export function migrationsOf(schemas: readonly Schema[]): Migration[] {
+  return schemas.flatMap(({ name, migrations }) =>
+    readdirSync(migrations)
+      .filter((entry) => entry.endsWith('.sql'))
+      .sort()
+      .map((file) => {
+        const text = readFileSync(new URL(file, migrations), 'utf8')
+        return { schema: name, file, text, checksum: createHash('sha256').update(text).digest('hex') }
+      }),
+  )
+}
+
+type Migration = { readonly schema: string; readonly file: string; readonly text: string; readonly checksum: string }
+
+async function migrateSchema(
+  tx: Tx,
+  schema: Schema,
+  isWanted: (schema: string, file: string) => boolean,
+): Promise<void> {
+  const { name, role } = schema
   await tx.script(`create schema if not exists ${name}`)
   if (role !== undefined) await createRole(tx, role)
 
   const rows = await tx.query<{ file: string; checksum: string }>(APPLIED, [name])
   const applied = new Map(rows.map(({ file, checksum }) => [file, checksum]))
-  for (const file of readdirSync(migrations)
-    .filter((entry) => entry.endsWith('.sql'))
-    .sort()) {
-    const text = readFileSync(new URL(file, migrations), 'utf8')
-    const checksum = createHash('sha256').update(text).digest('hex')
+  for (const { file, text, checksum } of migrationsOf([schema]).filter(({ file }) => isWanted(name, file))) {
     const earlier = applied.get(file)
     if (earlier === checksum) continue
     if (earlier !== undefined) throw new UsageError(`migration ${name}/${file} was changed after it was applied`)

@@ -3,6 +3,8 @@ import type { Database } from './database.ts'
 import { createDigest, type Digest } from './digest.ts'
 import { UsageError } from './errors.ts'
 import { invariant } from './invariant.ts'
+import { createKeyDerivation, type DataKeyRow } from './key-derivation.ts'
+import type { MasterKey } from './master-key.ts'
 import { decrypt, encrypt } from './seal-cipher.ts'
 import { knownAnswer, proposeAnswer } from './vault-sql.ts'
 
@@ -21,6 +23,8 @@ export type Seal = {
   sealBytes(key: DataKey, plain: Buffer, context: string): Buffer
   /** In order; undefined where the key was destroyed. Rejects when a text was changed or is out of its context. */
   open(sealed: readonly (string | Buffer)[], context: string): Promise<(Buffer | undefined)[]>
+  /** The same for what came with its data keys, which the vault may not have yet. */
+  openBrought(rows: readonly DataKeyRow[], sealed: string, context: string): Buffer | undefined
   /**
    * Destroys the subject's data keys for good and tells how many there were. Later opens give undefined
    * at once in this process, and within `dataKeyLimits.ageMaxMs` in others. Safe to repeat.
@@ -33,6 +37,7 @@ export type Seal = {
 export function createSeal(options: DataKeysOptions): Seal {
   const keys = createDataKeys(options)
   const digest = createDigest(options.masterKey)
+  const derivation = createKeyDerivation(options.masterKey, options.random)
   return {
     digest,
     dataKey: keys.forSealing,
@@ -46,6 +51,12 @@ export function createSeal(options: DataKeysOptions): Seal {
         const key = found.get(keyId)
         return key && decrypt(key, box, context)
       })
+    },
+    openBrought(rows, sealed, context) {
+      const { keyId, box } = partsOf(sealed)
+      const row = rows.find(({ key_id }) => key_id === keyId)
+      const key = row && derivation.restore({ ...row, salt: Buffer.from(row.salt, 'hex') })
+      return key && decrypt(key, box, context)
     },
     erase: (tenant, subject) => keys.erase({ tenant, subject }),
     checkMasterKey: () => checkMasterKey(options.database, digest),
@@ -74,8 +85,17 @@ function partsOf(sealed: string | Buffer): { keyId: string; box: Buffer } {
   return { keyId: sealed.slice(3, 29), box: Buffer.from(sealed.slice(30), 'base64url') }
 }
 
+/** What a master key answers to a fixed question: which one it is, and nothing about it. */
+export function masterKeyAnswer(masterKey: MasterKey): string {
+  return answerOf(createDigest(masterKey))
+}
+
+function answerOf(digest: Digest): string {
+  return digest('master-key-check')
+}
+
 async function checkMasterKey(database: Database, digest: Digest): Promise<void> {
-  const answer = digest('master-key-check')
+  const answer = answerOf(digest)
   await database.query(proposeAnswer, [answer])
   const [known] = await database.query<{ answer: string }>(knownAnswer)
   if (known?.answer !== answer) {

@@ -31,6 +31,20 @@ export const registerErasure = statement(
    on conflict (tenant, subject) do nothing`,
 )
 
+export const allErasures = statement(
+  'vault.all_erasures',
+  'select tenant, subject, erased_at from vault.erasure order by erased_at, tenant, subject',
+)
+
+/** Of the erasures given those that the database does not know of, each once. */
+export const missingErasures = statement(
+  'vault.missing_erasures',
+  `select w.tenant, w.subject, min(w.erased_at) as erased_at
+   from unnest($1::text[], $2::text[], $3::timestamptz[]) as w (tenant, subject, erased_at)
+   where not exists (select from vault.erasure e where e.tenant = w.tenant and e.subject = w.subject)
+   group by w.tenant, w.subject`,
+)
+
 export const proposeAnswer = statement(
   'vault.propose_answer',
   `insert into vault.master_key (answer)

@@ -63,11 +63,10 @@ async function createCluster({ dataDir, identity }: Place, binaries: Binaries, i
   const password = writeSecret(dataDir, identity)
   const partial = `${dataDir}.new`
   rmSync(partial, { recursive: true, force: true })
-  mkdirSync(partial, { mode: 0o700 })
-  give(partial, identity)
+  makeClosed(partial, identity)
   try {
     await initialize(partial, secretFile(dataDir), binaries, identity, isSynced)
-    if (isRoot()) chownSync(secretFile(dataDir), 0, 0)
+    keepSecret(dataDir)
     renameSync(partial, dataDir)
   } finally {
     rmSync(partial, { recursive: true, force: true })
@@ -96,7 +95,16 @@ async function initialize(
 /** Outside the data directory, so that a copy of the data is not a copy of the key to it. */
 export const secretFile = (dataDir: string): string => `${dataDir}.secret`
 
-function writeSecret(dataDir: string, identity: Identity): string {
+/** Where a restore works until it is whole. */
+export const restoringDir = (dataDir: string): string => `${dataDir}.restoring`
+
+export function makeClosed(directory: string, identity: Identity): void {
+  mkdirSync(directory, { mode: 0o700 })
+  give(directory, identity)
+}
+
+/** A new password for the cluster's superuser, in its file. */
+export function writeSecret(dataDir: string, identity: Identity): string {
   const password = randomBytes(24).toString('base64url')
   rmSync(secretFile(dataDir), { force: true })
   writeFileSync(secretFile(dataDir), `${password}\n`, { mode: 0o600 })
@@ -104,7 +112,12 @@ function writeSecret(dataDir: string, identity: Identity): string {
   return password
 }
 
-function give(path: string, identity: Identity): void {
+/** Whoever runs PostgreSQL needs the password no more. */
+export function keepSecret(dataDir: string): void {
+  if (isRoot()) chownSync(secretFile(dataDir), 0, 0)
+}
+
+export function give(path: string, identity: Identity): void {
   if (isRoot()) chownSync(path, identity.uid, identity.gid)
 }
 

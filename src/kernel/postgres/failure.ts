@@ -26,9 +26,9 @@ export function isPassing(output: string): boolean {
 }
 
 const full = (path: string): string =>
-  `The disk that holds ${path} is full: free some space, or choose a data directory on another disk.`
+  `The disk that holds ${path} is full: free some space, or choose a directory on another disk.`
 const unwritable = (path: string): string =>
-  `${path} cannot be written: let this user write there, or choose another data directory.`
+  `${path} cannot be written: let this user write there, or choose another directory.`
 
 const systemLines: Record<string, (path: string) => string> = {
   ENOSPC: full,

@@ -24,6 +24,11 @@ function isPostmaster(pid: number, dataDir: string): boolean {
   return command.includes('postgres') && command.includes(` -D ${dataDir} `)
 }
 
+/** Where the server's socket is, as it has written down; undefined where it has none. */
+export function socketOf(dataDir: string): string | undefined {
+  return readLines(join(dataDir, 'postmaster.pid'))[4]?.trim() || undefined
+}
+
 /** The arguments the running server was started with, as PostgreSQL writes them down: `"-D" "/data" "-p" "5432" …`. */
 export function startedWith(dataDir: string): string[] {
   const [line = ''] = readLines(join(dataDir, 'postmaster.opts'))

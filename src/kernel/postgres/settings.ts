@@ -4,6 +4,8 @@ const fixedSettings: Readonly<Record<string, string>> = {
   unix_socket_directories: '', // No socket left behind in /tmp for other users to find.
   max_connections: '100', // The door, each module and the deliverers have their share; each costs about 2 MB.
   wal_level: 'logical', // Backup needs `replica`; reading changes needs `logical`, and switching needs a restart.
+  // WAL that waits for an archive that does not come must not fill the disk: the slot is given up first, and says so.
+  max_slot_wal_keep_size: '4GB',
   timezone: 'UTC', // Otherwise initdb takes the machine's and a dump reads differently elsewhere.
   log_timezone: 'UTC',
 

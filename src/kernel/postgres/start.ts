@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { systemClock } from '#kernel/clock'
 import { type Binaries, prepareBinaries } from './binaries.ts'
-import { ensureCluster, findPlace, type Place } from './cluster.ts'
+import { ensureCluster, findPlace, type Place, restoringDir } from './cluster.ts'
 import { explainError } from './failure.ts'
 import { launch } from './launch.ts'
 import { type DirectoryLock, lockDirectory } from './lock.ts'
@@ -53,9 +53,20 @@ export async function startPostgres(options: PostgresOptions): Promise<EmbeddedP
 
 /** Tells the servers that this process holds to end at once, and waits for none: it is about to end itself. */
 export function stopHeldServers(): void {
-  for (const dataDir of locks.keys()) {
-    const found = findPostmaster(dataDir)
-    if (found) void stopPostmaster(found.pid, dataDir, 'immediate')
+  for (const held of locks.keys()) {
+    for (const dataDir of [held, restoringDir(held)]) {
+      const found = findPostmaster(dataDir)
+      if (found) void stopPostmaster(found.pid, dataDir, 'immediate')
+    }
+  }
+}
+
+/** Keeps the directory's lock for as long as the work takes. @throws StartFailure while another process has it. */
+export async function withDirectory<T>(dataDir: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await holding(dataDir, work)
+  } finally {
+    release(dataDir)
   }
 }
 
