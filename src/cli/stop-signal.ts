@@ -7,6 +7,9 @@ const ECHO_MS = 1_000
 
 const GOES_ON = 'The data stays: the next start goes on where this one was.'
 
+/** What a person at a terminal is told of SIGINT. */
+export const CTRL_C = 'Ctrl-C'
+
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 export type Stopping = {
@@ -27,7 +30,7 @@ export function stopSignal(call: Pick<Call, 'warn'>, stays = GOES_ON): Stopping 
     const nowMs = systemClock.monotonicMs()
     if (askedAtMs === undefined) {
       askedAtMs = nowMs
-      asked.resolve(signal === 'SIGINT' ? 'Ctrl-C' : signal)
+      asked.resolve(signal === 'SIGINT' ? CTRL_C : signal)
     } else if (nowMs - askedAtMs >= ECHO_MS) {
       call.warn(`Stopped at once. ${stays}`)
       process.exit(130)
@@ -47,8 +50,8 @@ export function stopSignal(call: Pick<Call, 'warn'>, stays = GOES_ON): Stopping 
 }
 
 /** The same as a signal for whoever loops. */
-export function stopRequest(call: Pick<Call, 'warn'>): AbortSignal {
+export function stopRequest(call: Pick<Call, 'warn'>, stays?: string): AbortSignal {
   const stopping = new AbortController()
-  void stopSignal(call).asked.then(() => stopping.abort())
+  void stopSignal(call, stays).asked.then(() => stopping.abort())
   return stopping.signal
 }

@@ -24,7 +24,7 @@ export type DeliveryContext = {
   readonly clock: Clock
   readonly random: Random
   readonly wakeups: Wakeups
-  readonly leases: { of(group: string): ReadonlyMap<number, bigint> }
+  readonly leases: { of(group: string): ReadonlyMap<number, bigint>; giveBack?(group: string): Promise<void> }
   /** Absent: nothing is traced. */
   readonly tracer?: Tracer
   /** Told of every attempt, once it is recorded. Absent: nobody counts. */
@@ -47,16 +47,23 @@ type Attempted = {
 }
 type Begun = { readonly deliveries: readonly sql.Delivery[]; readonly unseen: ReadonlySet<string>; pauseMs: number }
 
+export type RunningDeliverer = {
+  /** Takes nothing new; resolves once the calls under way are over and recorded. */
+  stop(): Promise<void>
+  /** Calls begun and not on record. */
+  underWay(): number
+}
+
 /**
  * Delivers to one destination while this process holds its lease. Each (destination, key) goes one
  * after the other; what is tried is said before the call, what came of it after.
  */
-export function startDeliverer(destination: Destination, context: DeliveryContext): { stop(): Promise<void> } {
+export function startDeliverer(destination: Destination, context: DeliveryContext): RunningDeliverer {
   return startFleet(fleetOf(destination), context)
 }
 
 /** The same for destinations that come and go. None waits for another: each has a circuit and a share of the calls. */
-export function startFleet(fleet: Fleet, context: DeliveryContext): { stop(): Promise<void> } {
+export function startFleet(fleet: Fleet, context: DeliveryContext): RunningDeliverer {
   const deliverer = new Deliverer(fleet, context)
   const done = deliverer.run()
   return {
@@ -64,6 +71,7 @@ export function startFleet(fleet: Fleet, context: DeliveryContext): { stop(): Pr
       deliverer.stop()
       await done
     },
+    underWay: () => deliverer.underWay,
   }
 }
 
@@ -84,12 +92,16 @@ class Deliverer {
     this.#context = context
   }
 
+  get underWay(): number {
+    return this.#underWay.size
+  }
+
   stop(): void {
     this.#stopping.abort()
   }
 
   async run(): Promise<void> {
-    const { wakeups, clock } = this.#context
+    const { wakeups, clock, leases } = this.#context
     const { group } = this.#fleet
     while (!this.#stopping.signal.aborted) {
       const ticket = wakeups.ticket([group, `${group}:finished`])
@@ -101,6 +113,8 @@ class Deliverer {
     }
     await Promise.all(this.#underWay.values())
     await this.#transact(this.#finished, undefined).catch((error) => this.#fault(error))
+    // Now, and not when the process ends: another destination of ours may hang, and this one's calls need not wait for it.
+    await leases.giveBack?.(group).catch((error) => this.#fault(error))
   }
 
   /** Writes what has come back and takes what is ready, in one transaction. Returns how long there is nothing to do, in ms. */
@@ -199,17 +213,8 @@ class Deliverer {
     const startedAt = clock.now()
     const kind = destination ? kindOf(destination, delivery, wasTriedUnseen, startedAt) : 'gone'
     const over = (about: Pick<sql.Settlement, 'outcome'> & Partial<sql.Settlement>, facts: readonly NewEvent[]) => {
-      const times = { startedAt, endedAt: clock.now() }
-      const base = {
-        id,
-        destination: name,
-        key,
-        attempt: attempts,
-        ...times,
-        reason: null,
-        detail: null,
-        retryInMs: null,
-      }
+      const place = { id, destination: name, key, attempt: attempts }
+      const base = { ...place, startedAt, endedAt: clock.now(), reason: null, detail: null, retryInMs: null }
       this.#laneOf(name).over()
       this.#finished.push({ delivery, settlement: { ...base, kind: kind === 'ask' ? 'ask' : 'send', ...about }, facts })
     }

@@ -253,6 +253,26 @@ export async function cancel(tx: Tx, destination: string, { from, to }: { from: 
   return row?.canceled ?? 0
 }
 
+// Attempts go by the range, not by what is gone: that of a call which was taken back may be recorded after its delivery went.
+const FORGET = statement(
+  'delivery.forget',
+  `with open as materialized (
+     select min(id) as id from delivery.delivery where id >= $1 and id < $2 and state not in ('done', 'canceled')
+   ), gone as (
+     delete from delivery.delivery d using open where d.id >= $1 and d.id < coalesce(open.id, $2)
+   ), attempts as (
+     delete from delivery.attempt a using open where a.delivery_id >= $1 and a.delivery_id < coalesce(open.id, $2)
+   )
+   select id from open`,
+)
+/**
+ * Forgets deliveries of a range of ids and their attempts, up to the first that is not over, and returns that one's id. Only
+ * for ids that are never offered again: they would be new.
+ */
+export async function forget(tx: Tx, { from, to }: { from: string; to: string }): Promise<string | undefined> {
+  return (await tx.query<{ id: string | null }>(FORGET, [from, to]))[0]?.id ?? undefined
+}
+
 const HASTEN = statement('delivery.hasten', 'select delivery.hasten($1)')
 /** Lets go at once whatever waits for its next attempt. */
 export async function hasten(tx: Tx, destination: string): Promise<void> {

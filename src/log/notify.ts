@@ -26,11 +26,11 @@ export async function startNotify(
     const payload = JSON.stringify([self.process, ...names])
     names.clear()
     sending = undefined
-    if (isOpen) await database.query(NOTIFY, [payload]).catch(() => {})
+    await database.query(NOTIFY, [payload]).catch(() => {})
   }
   let isEcho = false
   wakeups.onWake((woken) => {
-    if (isEcho || self.isAlone()) return
+    if (!isOpen || isEcho || self.isAlone()) return
     for (const name of woken) names.add(name)
     if (names.size > 0) sending ??= send()
   })
@@ -41,6 +41,7 @@ export async function startNotify(
     wakeups.wake(woken)
     isEcho = false
   })
+  /** What was woken last is still told: that the leases are free. */
   return async (): Promise<void> => {
     isOpen = false
     await sending

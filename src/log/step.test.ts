@@ -13,6 +13,7 @@ import { consumersOf, registerLog } from './runtime.ts'
 import * as sql from './sql.ts'
 import { type StepResult, step } from './step.ts'
 import { fireDue, TIMERS_GROUP } from './timers.ts'
+import { createWakeups } from './wakeup.ts'
 
 const bounds = { perPartition: 64, total: 512, bytes: 1 << 20 }
 const SEEN = statement(
@@ -31,7 +32,7 @@ async function decider(t: TestContext) {
   const consumer = modules.flatMap(consumersOf).find(({ group }) => group === ANSWER)
   assert.ok(consumer)
   await registerLog(database, modules, [])
-  const keeper = createLeaseKeeper(database, 'one', [ANSWER, TIMERS_GROUP])
+  const keeper = createLeaseKeeper(database, 'one', [ANSWER, TIMERS_GROUP], createWakeups())
   await keeper.tick()
   return {
     append: (events: NewEvent[]): Promise<void> =>

@@ -10,7 +10,9 @@ import type { AppUnderTest } from './app.ts'
 
 type Ending = { after(work: () => Promise<void>): void }
 
-type HttpSettings = Pick<Parameters<typeof startHttp>[0], 'rateLimit'> & { readonly versions: readonly ApiVersion[] }
+type HttpSettings = Pick<Parameters<typeof startHttp>[0], 'rateLimit' | 'disk'> & {
+  readonly versions: readonly ApiVersion[]
+}
 
 export type HttpUnderTest = {
   readonly url: string

@@ -11,7 +11,11 @@ export type OwnServer = {
   readonly dataDir: string
   /** All that the server wrote to its log. */
   log(): string
-  /** SIGKILL to every process of it, then the same server again on the same data and port. */
+  /** SIGKILL to every process of it. */
+  kill(): Promise<void>
+  /** The same server again, on the same data and port. */
+  restart(): Promise<void>
+  /** Both, one after the other. */
   crash(): Promise<void>
 }
 
@@ -29,6 +33,17 @@ export async function startOwnServer(t: Ending, settings: Readonly<Record<string
       },
     })
   let server = await start()
+  const kill = async (): Promise<void> => {
+    const { pid } = server
+    // The postmaster first: it would restart what it sees die.
+    const children = childrenOf(pid)
+    process.kill(pid, 'SIGKILL')
+    for (const child of children) killChild(child)
+    await until('the killed server is gone', () => isGone(pid))
+  }
+  const restart = async (): Promise<void> => {
+    server = await start(server.port)
+  }
   t.after(async () =>
     t.after(async () => {
       await server.stop('immediate')
@@ -39,14 +54,11 @@ export async function startOwnServer(t: Ending, settings: Readonly<Record<string
     url: server.url,
     dataDir: server.dataDir,
     log: () => log,
+    kill,
+    restart,
     async crash() {
-      const { pid, port } = server
-      // The postmaster first: it would restart what it sees die.
-      const children = childrenOf(pid)
-      process.kill(pid, 'SIGKILL')
-      for (const child of children) kill(child)
-      await until('the killed server is gone', () => isGone(pid))
-      server = await start(port)
+      await kill()
+      await restart()
     },
   }
 }
@@ -60,7 +72,7 @@ function childrenOf(pid: number): number[] {
   }
 }
 
-function kill(pid: number): void {
+function killChild(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
   } catch {

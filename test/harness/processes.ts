@@ -11,6 +11,8 @@ export type WorkerProcess = {
   /** Resolves when it is gone. */
   kill(): Promise<void>
   freeze(): void
+  /** Resolves when it has stopped itself in a transaction of its loops, right after it ran the statement of this name. */
+  freezeAfter(statement: string): Promise<void>
   thaw(): void
 }
 
@@ -33,7 +35,17 @@ export async function startWorker(
   await ready(child, gone)
   const { pid } = child
   if (pid === undefined) throw new Error('a worker that is ready has a process id')
-  return { name, pid, kill, freeze: () => void child.kill('SIGSTOP'), thaw: () => void child.kill('SIGCONT') }
+  return {
+    name,
+    pid,
+    kill,
+    freeze: () => void child.kill('SIGSTOP'),
+    async freezeAfter(statement) {
+      child.stdin?.write(`${statement}\n`)
+      await once(child.stdout ?? child, 'data')
+    },
+    thaw: () => void child.kill('SIGCONT'),
+  }
 }
 
 async function ready(child: ChildProcess, gone: Promise<unknown>): Promise<void> {

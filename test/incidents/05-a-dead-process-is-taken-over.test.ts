@@ -12,8 +12,8 @@ import { verifyLedger } from '#ledger'
 // came back and did jobs again that another had done. Without leases that expire, the first test waits in vain. Without
 // the epoch in log.take the second adds the frozen process's payments to the balances twice, which `verify` finds.
 
-/** A lease of 3 s, a heartbeat of 1 s, and as much again for a busy machine. */
-const takeoverMsMax = 10_000
+/** A lease of 3 s and a heartbeat of 1 s are four; what else lies with a dead process: test/full/takeover.test.ts. */
+const takeoverMsMax = 5_000
 
 // They mostly wait for leases to run out, so they do it together.
 suite('work that changes hands', { concurrency: true }, () => {
@@ -31,10 +31,11 @@ suite('work that changes hands', { concurrency: true }, () => {
     await until('payments are posted', async () => (await postedPayments(survivor)).size > 50)
     await victim.kill()
     const killedMs = systemClock.monotonicMs()
-    await until('all work is the survivor’s', async () => (await sharesOf(survivor, 'victim')) === 0, takeoverMsMax)
+    await until('all work is the survivor’s', async () => (await sharesOf(survivor, 'victim')) === 0)
+    const tookMs = systemClock.monotonicMs() - killedMs
     await load.stop()
     await survivor.settle()
-    assert.ok(systemClock.monotonicMs() - killedMs < takeoverMsMax)
+    assert.ok(tookMs < takeoverMsMax, `it took ${Math.round(tookMs)} ms`)
     await assertPostedOnce(survivor, load.acknowledged)
   })
 
@@ -58,7 +59,7 @@ suite('work that changes hands', { concurrency: true }, () => {
 
     const heir = await openApp(t, { url, process: 'heir' })
     await heir.start()
-    await until('all work is the heir’s', async () => (await sharesOf(heir, 'zombie')) === 0, takeoverMsMax)
+    await until('all work is the heir’s', async () => (await sharesOf(heir, 'zombie')) === 0)
     await load.stop()
     await heir.settle()
     const posted = await postedPayments(heir)
@@ -69,7 +70,7 @@ suite('work that changes hands', { concurrency: true }, () => {
       assert.deepEqual(fenced, [], `${grp} ${partition}`)
     }
     puppet.thaw()
-    await until('the zombie has its share again', async () => (await sharesOf(heir, 'zombie')) > 0, takeoverMsMax)
+    await until('the zombie has its share again', async () => (await sharesOf(heir, 'zombie')) > 0)
     await heir.settle()
     assert.deepEqual(await postedPayments(heir), posted)
     await assertPostedOnce(heir, load.acknowledged)
@@ -84,9 +85,9 @@ suite('work that changes hands', { concurrency: true }, () => {
     const load = startLoad(app, { clients: 4, pauseMs: 20 })
     await until('payments are posted', async () => (await postedPayments(app)).size > 50)
     worker.freeze()
-    await until('all work is the other’s', async () => (await sharesOf(app, 'stopped')) === 0, takeoverMsMax)
+    await until('all work is the other’s', async () => (await sharesOf(app, 'stopped')) === 0)
     worker.thaw()
-    await until('it has its share again', async () => (await sharesOf(app, 'stopped')) > 0, takeoverMsMax)
+    await until('it has its share again', async () => (await sharesOf(app, 'stopped')) > 0)
     await load.stop()
     await app.settle()
     await assertPostedOnce(app, load.acknowledged)
@@ -108,6 +109,10 @@ async function sharesOf(app: AppUnderTest, owner: string): Promise<number> {
   )
 }
 
+/** Of groups that processes here are members of: others, such as the archive's where none is kept, are nobody's. */
 async function unowned(app: AppUnderTest): Promise<number> {
-  return (await app.rows<{ n: number }>('select count(*)::int as n from log.lease where owner is null'))[0]?.n ?? 0
+  const [row] = await app.rows<{ n: number }>(
+    'select count(*)::int as n from log.lease where owner is null and grp in (select grp from log.member)',
+  )
+  return row?.n ?? 0
 }

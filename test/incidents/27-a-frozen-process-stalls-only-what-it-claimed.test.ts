@@ -17,6 +17,9 @@ import { partitionOf } from '#log'
 /** A second by the server's limit, and half as much for a busy machine. */
 const stallMsMax = 1_500
 
+/** What it had claimed is another's by then. */
+const takeoverMsMax = 5_000
+
 const LOCK_HEAD = statement(
   'test.lock_head',
   'select 1 from log.partition where topic = $1 and partition = $2 for update',
@@ -62,7 +65,9 @@ test('while a process is stopped the door waits a second at most, and the others
   const worker = await startWorker(t, { url, name: 'frozen', accounts })
   await app.start()
   await until('both have their share', async () => {
-    const shares = await app.rows<{ owner: string | null }>('select distinct owner from log.lease')
+    const shares = await app.rows<{ owner: string | null }>(
+      'select distinct owner from log.lease where grp in (select grp from log.member)',
+    )
     return shares.length === 2 && shares.every(({ owner }) => owner !== null)
   })
   const load = startLoad(app, { clients: 8, pauseMs: 5 })
@@ -82,6 +87,40 @@ test('while a process is stopped the door waits a second at most, and the others
   }
   await load.stop()
   await app.settle()
+})
+
+test('stopped between a batch’s last statement and its commit, a process delays the door a second, and commits nothing', async (t) => {
+  const { url } = await createAppDatabase(t)
+  const accounts = [stripeAccount()]
+  const app = await openApp(t, { url, accounts })
+  const worker = await startWorker(t, { url, name: 'frozen', accounts })
+  await app.start()
+  const leasesOf = async (): Promise<number> =>
+    (await app.rows(`select 1 as one from log.lease where owner = 'frozen'`)).length
+  await until('it has its share', async () => (await leasesOf()) > 0)
+  const load = startLoad(app, { clients: 8, pauseMs: 5 })
+  await until('payments are acknowledged', () => load.acknowledged.size > 100)
+  load.longestMs()
+  // It has written all there is to write, and holds checkpoints and heads.
+  await worker.freezeAfter('log.append')
+  const frozenMs = systemClock.monotonicMs()
+  await until('all it had is the other’s', async () => (await leasesOf()) === 0, takeoverMsMax)
+  const tookMs = systemClock.monotonicMs() - frozenMs
+  const longestMs = load.longestMs()
+  await load.stop()
+  await app.settle()
+  const posted = await postedPayments(app)
+
+  worker.thaw()
+  await until('it has a share again', async () => (await leasesOf()) > 0, takeoverMsMax)
+  await app.settle()
+  assert.deepEqual(await postedPayments(app), posted)
+  assert.deepEqual(
+    [...load.acknowledged].filter((name) => posted.get(name) !== 1),
+    [],
+  )
+  assert.ok(longestMs < stallMsMax, `a request waited ${Math.round(longestMs)} ms`)
+  assert.ok(tookMs < takeoverMsMax, `its work lay for ${Math.round(tookMs)} ms`)
 })
 
 /** Names of payments in each partition but one. */
