@@ -5,6 +5,7 @@ import type { Database } from '#kernel/database'
 import { startPostgres } from '#kernel/postgres/start'
 import { openDatabase } from '#kernel/postgres-database'
 import { systemRandom } from '#kernel/random'
+import type { Spool } from '#spool'
 import { startPlatform } from '../src/cli/platform.ts'
 import { type Child, startChild } from './child.ts'
 import type { SimulatorAnswer, SimulatorQuestion } from './children/simulator.ts'
@@ -16,6 +17,9 @@ export type HttpPlatform = {
   readonly read: Database
   readonly databaseUrl: string
   readonly postmaster: number
+  readonly spool: Spool | undefined
+  /** Ends every process of PostgreSQL, as a crash does; the returned function starts it again on the same data. */
+  crashPostgres(): Promise<() => Promise<void>>
   readonly simulator: Child<SimulatorQuestion, SimulatorAnswer>
   stop(): Promise<void>
 }
@@ -30,7 +34,9 @@ export async function httpPlatform(): Promise<HttpPlatform> {
   const directory = temporaryDirectory()
   // Commit timestamps tell when an entry was posted, to the microsecond, without anybody watching.
   const settings = { track_commit_timestamp: 'on', max_wal_size: '4GB' }
-  const postgres = await startPostgres({ dataDir: join(directory.path, 'postgres'), settings })
+  const startServer = (port?: number) =>
+    startPostgres({ dataDir: join(directory.path, 'postgres'), settings, ...(port === undefined ? {} : { port }) })
+  let postgres = await startServer()
   const simulator = await startChild<SimulatorQuestion, SimulatorAnswer>('simulator')
   const { url: gatewayUrl } = await simulator.ask({ webhookSecret: SECRET })
   const about = { tenant: 'main', mode: 'test', merchant: MERCHANT, webhookSecrets: [SECRET] } as const
@@ -46,6 +52,11 @@ export async function httpPlatform(): Promise<HttpPlatform> {
       risk: { perCustomerAMinute: 1e6, perMerchantAMinute: 1e9, amountMax: 1e9 },
       rateLimit: { perSecond: 1e6, burst: 1e6 },
       webhooks: { allowHosts: [], backlogMax: 10_000 },
+      archive: { dir: undefined },
+      retention: { days: undefined, webhookDays: 90 },
+      spool: { dir: undefined },
+      backup: { dir: undefined },
+      drain: { graceSeconds: 0, limitSeconds: 25 },
     },
     accounts: [
       { name: 'bench', gateway: 'stripe', ...about },
@@ -63,6 +74,14 @@ export async function httpPlatform(): Promise<HttpPlatform> {
     read,
     databaseUrl: postgres.url,
     postmaster: postgres.pid,
+    spool: platform.app.spool,
+    async crashPostgres() {
+      const { port } = postgres
+      await postgres.stop('immediate')
+      return async () => {
+        postgres = await startServer(port)
+      }
+    },
     simulator,
     async stop() {
       await platform.stop()

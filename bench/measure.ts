@@ -81,7 +81,7 @@ const EVENTS = statement(
 )
 
 /** Waits until the load before is over: a gateway's last webhooks come after the entries that were waited for. */
-async function quiet({ read }: HttpPlatform): Promise<void> {
+export async function quiet({ read }: HttpPlatform): Promise<void> {
   for (let before = -1n; ; ) {
     const [events] = await read.query<{ appended: bigint; unread: bigint }>(EVENTS)
     if (events?.unread === 0n && events.appended === before) return
@@ -110,7 +110,7 @@ const REPORTED = statement(
    from ledger.entry where purpose = 'capture' and source like '%/capture/bench/pi\\_' || $1 || '%'`,
 )
 /** Instants at which the payments of a run were posted, in Unix milliseconds. */
-async function reported(platform: HttpPlatform, run: string, count: number): Promise<Float64Array> {
+export async function reported(platform: HttpPlatform, run: string, count: number): Promise<Float64Array> {
   const rows = await allThere(platform, count, () => platform.read.query<{ n: number; at: number }>(REPORTED, [run]))
   const postedAt = new Float64Array(count).fill(Number.NaN)
   for (const { n, at } of rows) postedAt[n] = at
@@ -123,7 +123,7 @@ const EXECUTED = statement(
    from unnest($1::text[]) as w (id)
    join ledger.entry e on e.source >= w.id || '/capture/' and e.source < w.id || '/capture0'`,
 )
-async function executed(platform: HttpPlatform, { ids }: Sent): Promise<Float64Array> {
+export async function executed(platform: HttpPlatform, { ids }: Sent): Promise<Float64Array> {
   const rows = await allThere(platform, ids.length, () =>
     platform.read.query<{ id: string; at: number }>(EXECUTED, [ids]),
   )

@@ -30,23 +30,42 @@ export const access: Module = {
   migrations: new URL('./migrations/', import.meta.url),
 }
 
+/** The keys as a process has to know them that cannot ask the database: without the keys themselves. */
+export type KeySnapshot = {
+  keep(rows: readonly KeyRow[]): Promise<void>
+  /** Undefined where there is none, or none that may be used any more. */
+  read(): Promise<readonly KeyRow[] | undefined>
+}
+export type KeyRow = sql.ApiKeyRow
+
 export type KeyRing = {
   /** Who the key belongs to, from memory: no request waits for the database to be known. */
   find(apiKey: string): Caller | undefined
   refresh(): Promise<void>
+  /** Takes the keys of the snapshot; whether there was one. */
+  restore(): Promise<boolean>
   /** Refreshes every two seconds until the returned function is called. */
   keepFresh(clock: Clock): () => Promise<void>
 }
 
-export function createKeyRing(database: Database): KeyRing {
+export function createKeyRing(database: Database, snapshot?: KeySnapshot): KeyRing {
   let ring = new Map<string, Caller>()
+  const take = (rows: readonly KeyRow[]): void => {
+    ring = new Map(rows.map((row) => [row.hash, callerOf(row)]))
+  }
   const refresh = async (): Promise<void> => {
     const rows = await sql.validKeys(database)
-    ring = new Map(rows.map((row) => [row.hash, callerOf(row)]))
+    take(rows)
+    await snapshot?.keep(rows)
   }
   return {
     find: (apiKey) => ring.get(hashOf(apiKey)),
     refresh,
+    async restore() {
+      const rows = await snapshot?.read()
+      if (rows) take(rows)
+      return rows !== undefined
+    },
     keepFresh(clock) {
       const stopping = new AbortController()
       const run = async (): Promise<void> => {

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { schemasOf } from '#app'
 import type { GatewayAccount } from '#gateways'
+import { isAway } from '#kernel/away'
 import { systemClock } from '#kernel/clock'
 import type { Config, SecretSetting } from '#kernel/config'
 import type { Database } from '#kernel/database'
@@ -10,6 +11,7 @@ import { migrate } from '#kernel/migrate'
 import { systemRandom } from '#kernel/random'
 import { createSeal } from '#kernel/seal'
 import { createSecretStore, type SecretStore, secrets } from '#secrets'
+import type { SecretSnapshot } from './door-snapshot.ts'
 
 type Secrets = Pick<GatewayAccount, 'webhookSecrets' | 'apiKey'>
 
@@ -30,10 +32,27 @@ export async function openSecrets(
   accounts: readonly AccountSettings[],
   database: Database,
   masterKey: MasterKey,
+  snapshot?: SecretSnapshot,
 ): Promise<<Account extends AccountSettings>(account: Account) => Opened<Account>> {
   const names = [...new Set(accounts.flatMap(namesIn))]
-  const values = names.length === 0 ? new Map() : await (await secretStore(database, masterKey)).open(names)
+  const values =
+    names.length === 0 ? new Map<string, string>() : await valuesOf(names, { database, masterKey, snapshot })
   return (account) => withSecrets(account, (name) => values.get(name))
+}
+
+type Where = { database: Database; masterKey: MasterKey; snapshot: SecretSnapshot | undefined }
+
+/** As the database has them; with it away, as they were when it was asked last. */
+async function valuesOf(names: readonly string[], { database, masterKey, snapshot }: Where) {
+  try {
+    const values = await (await secretStore(database, masterKey)).open(names)
+    snapshot?.keep(values)
+    return values
+  } catch (error) {
+    const kept = isAway(error) ? await snapshot?.read() : undefined
+    if (!kept) throw error
+    return kept
+  }
 }
 
 /** The installation's secrets, with the tables that they need. @throws UsageError for another database's master key. */
@@ -44,7 +63,7 @@ export async function secretStore(database: Database, masterKey: MasterKey): Pro
   return createSecretStore({ database, seal, random: systemRandom, clock: systemClock })
 }
 
-export function masterKeyIn({ dataDir }: Config): Promise<MasterKey> {
+export function masterKeyIn({ dataDir }: Pick<Config, 'dataDir'>): Promise<MasterKey> {
   return loadMasterKey(join(dataDir, 'master.key'), systemRandom)
 }
 

@@ -4,6 +4,7 @@ import type { SpanCounts } from '#kernel/telemetry-otlp'
 import { entryPosted } from '#ledger/events'
 import type { EventType, Lag, LoopReport, NewEvent } from '#log'
 import * as payments from '#payments/events'
+import type { SpoolStatus } from '#spool'
 
 export type Instruments = ReturnType<typeof createInstruments>
 
@@ -13,6 +14,8 @@ export type Waiting = { readonly group: string; readonly currency: string; reado
 export type InstrumentPorts = {
   /** What became of the spans, where there are any. */
   readonly spans?: { counts(): SpanCounts }
+  /** What waits on this process's disk, asked at every scrape. */
+  readonly spool?: () => SpoolStatus
   /** Money that the ledger has not posted yet, asked at every scrape. */
   readonly waiting?: () => Promise<readonly Waiting[]>
 }
@@ -69,6 +72,7 @@ export function createInstruments(registry: Registry, ports: InstrumentPorts = {
     buckets: deliveryBuckets,
   })
   lagMoney(of('lag_minor_units', 'Money a group has not posted yet, in minor units', ['group', 'currency']), ports)
+  spoolGauges(of, ports)
   spansTotal(
     of('spans_total', 'Spans, by how far they came; recorded and neither exported nor failed: waiting, or dropped', [
       'stage',
@@ -117,6 +121,38 @@ export function createInstruments(registry: Registry, ports: InstrumentPorts = {
 /** A group that delivers is named `delivery:<kind>`, or `delivery:<kind>:<which>`. */
 function destinationKind(group: string): string {
   return group.split(':')[1] ?? group
+}
+
+/** A count of the process's own, as a counter or gauge that is read when it is asked for. */
+function spoolGauges(
+  of: (name: string, help: string, labelNames: readonly never[]) => Named<never>,
+  ports: InstrumentPorts,
+) {
+  const spool = (read: (status: SpoolStatus) => number): number => (ports.spool ? read(ports.spool()) : 0)
+  const gauge = (name: string, help: string, read: (status: SpoolStatus) => number): void => {
+    const made: Gauge = new Gauge({ ...of(name, help, []), collect: () => made.set(spool(read)) })
+  }
+  const counter = (name: string, help: string, read: (status: SpoolStatus) => number): void => {
+    let told = 0
+    const made: Counter = new Counter({
+      ...of(name, help, []),
+      collect() {
+        made.inc(spool(read) - told)
+        told = spool(read)
+      },
+    })
+  }
+  gauge('spool_events', 'Events that wait in the spool for the log', ({ events }) => events)
+  gauge('spool_bytes', 'Bytes of them on the disk', ({ bytes }) => bytes)
+  gauge('spool_oldest_seconds', 'Age of the oldest of them, 0 when none waits', ({ oldestSeconds }) => oldestSeconds)
+  gauge(
+    'spool_corrupt',
+    'Rows and files of the spool that were set aside, for a person to look at',
+    ({ corrupt }) => corrupt,
+  )
+  counter('spool_spooled_total', 'Events that the spool took', ({ spooled }) => spooled)
+  counter('spool_drained_total', 'Events that the log took from the spool', ({ drained }) => drained)
+  counter('spool_refused_total', 'Requests that neither the log nor the spool could take', ({ refused }) => refused)
 }
 
 type Named<Label extends string> = { name: string; help: string; labelNames: Label[]; registers: Registry[] }

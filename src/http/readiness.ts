@@ -2,6 +2,7 @@ import type { RunningApp } from '#app'
 import type { Clock } from '#kernel/clock'
 import type { Database } from '#kernel/database'
 import { type Lag, lagOfGroups } from '#log'
+import type { Spool } from '#spool'
 
 /** Payments that wait for longer than this are better sent elsewhere. */
 const LAG_SECONDS_MAX = 60
@@ -15,13 +16,23 @@ export type Readiness = {
   readonly lagSeconds: number | null
 }
 
-export async function readinessOf(database: Database, running: RunningApp, clock: Clock): Promise<Readiness> {
+export type ReadinessPorts = {
+  readonly database: Database
+  readonly running: RunningApp
+  readonly clock: Clock
+  readonly spool: Pick<Spool, 'isOpen'> | undefined
+}
+
+export async function readinessOf({ database, running, clock, spool }: ReadinessPorts): Promise<Readiness> {
   const halted = running.log.loops.filter((loop) => loop.status() === 'halted')
   const lag = await lagInTime(database, clock)
+  // With the database away requests are still taken, as long as there is somewhere to keep them.
+  const isAccepting = lag !== undefined || (await spool?.isOpen()) === true
   return {
     reasons: [
       ...halted.map(({ group }) => `group ${group} has halted: look at its parked events`),
-      ...(lag === undefined ? ['the database is away'] : lag.filter(isBehind).map(behind)),
+      ...(isAccepting ? [] : ['the database is away']),
+      ...(lag ?? []).filter(isBehind).map(behind),
     ],
     lagSeconds: lag === undefined ? null : Math.max(0, ...lag.map(({ seconds }) => seconds)),
   }

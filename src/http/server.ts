@@ -1,30 +1,24 @@
 import { createCallers } from '#access'
 import type { App, RunningApp } from '#app'
-import {
-  createRateLimiter,
-  customerToken,
-  detailsContext,
-  intakeRoutes,
-  operationRoutes,
-  type RateLimit,
-} from '#intake'
+import { createRateLimiter, customerToken, intakeRoutes, operationRoutes, type RateLimit } from '#intake'
 import type { Clock } from '#kernel/clock'
 import { createHttpServer, type HttpServer } from '#kernel/http'
 import { StartFailure } from '#kernel/postgres/start'
 import type { Random } from '#kernel/random'
 import type { Logger } from '#kernel/telemetry'
 import { accountBalances, ledgerRoutes, listAccounts, trialBalance } from '#ledger'
-import { eventsOfKey } from '#log'
-import { createShow, findPayments, listPayments, paymentListRoutes, paymentRoutes } from '#payments'
+import { listPayments, paymentListRoutes, paymentRoutes } from '#payments'
 import { webhookRoutes } from '#webhooks'
 import { createAdmission } from './admission.ts'
 import type { DiskGuard } from './disk.ts'
 import { docsRoutes } from './docs-routes.ts'
+import { createDraining, type Draining } from './draining.ts'
 import { erasureRoutes } from './erasure-routes.ts'
 import { eventRoutes } from './event-routes.ts'
 import { createFollowing, type Following } from './following.ts'
 import type { Instruments } from './instruments.ts'
 import { collectRoutes, openApiOf } from './openapi.ts'
+import { createPaymentsShown } from './payments-shown.ts'
 import { publicTypes } from './public-events.ts'
 import { systemRoutes } from './system-routes.ts'
 import { traceRequests } from './tracing.ts'
@@ -48,14 +42,18 @@ export type HttpOptions = {
 
 export type RunningHttp = {
   readonly url: string
-  /** Takes no new connections, answers what has been asked, and resolves. */
+  /** `/readyz` says no from now on, and every answer ends its connection. Requests are still taken. */
+  turnAway(): void
+  /** Requests that are not answered yet. */
+  underWay(): number
+  /** Takes no new connections, answers what has been asked, and resolves. Safe to repeat. */
   stop(): Promise<void>
+  /** Drops every connection, whatever is under way on it. */
+  cut(): void
 }
 
 /** A payment request is a kilobyte; metadata may make it thirty. */
 const BODY_BYTES_MAX = 64 * 1024
-/** Events of one payment on one page; a lineage has a few dozen. */
-const EVENTS_MAX = 1_000
 
 /** While closing, how often connections are looked for that nobody uses any more. */
 const CLOSE_IDLE_MS = 20
@@ -65,11 +63,23 @@ export async function startHttp(options: HttpOptions): Promise<RunningHttp> {
   const { clock, random, logger, host, port } = options
   const server = createHttpServer({ clock, random, logger, bodyLimit: BODY_BYTES_MAX })
   const following = createFollowing(options.app, clock)
+  const draining = createDraining(server)
   traceRequests(server, { tracer: options.app.tracer, clock, random })
-  joinRoutes(server, options, following)
+  joinRoutes(server, options, following, draining)
   try {
     const url = await server.listen({ host, port })
-    return { url, stop: () => stop(server, following, clock) }
+    let stopped: Promise<void> | undefined
+    return {
+      url,
+      turnAway: draining.begin,
+      underWay: draining.underWay,
+      stop() {
+        draining.begin()
+        stopped ??= stop(server, following, clock)
+        return stopped
+      },
+      cut: () => server.server.closeAllConnections(),
+    }
   } catch (error) {
     await stop(server, following, clock)
     throw explainListen(error, host, port)
@@ -89,20 +99,19 @@ async function stop(server: HttpServer, following: Following, clock: Clock): Pro
   await following.close()
 }
 
-function joinRoutes(server: HttpServer, options: HttpOptions, { follower, streams, whenDecided }: Following): void {
+function joinRoutes(
+  server: HttpServer,
+  options: HttpOptions,
+  { follower, streams, whenDecided }: Following,
+  draining: Draining,
+): void {
   const { app, clock, rateLimit, versions = apiVersions } = options
   const database = app.databases.read
   const routes = collectRoutes(server)
   const dates = versions.map(({ date }) => date)
   const callers = createCallers(app.keys, createRateLimiter(clock, rateLimit), dates)
   translateVersions(server, versions, callers.versionOf)
-  const events: Parameters<typeof createShow>[0]['events'] = ({ tenant, mode, id }) =>
-    eventsOfKey(database, { key: id, tenant, mode, limit: EVENTS_MAX })
-  const show = createShow({
-    find: async (ref) => (await findPayments(database, [ref]))[0],
-    events,
-    openDetails: async (tenant, sealed) => (await app.seal.open([sealed], detailsContext(tenant)))[0]?.toString('utf8'),
-  })
+  const { show, events } = createPaymentsShown(app)
   const accepts = acceptsOf(options)
   intakeRoutes(server, { callers, show, whenDecided, ...accepts })
   operationRoutes(server, { callers, show, whenDecided, ...accepts })
@@ -124,7 +133,7 @@ function joinRoutes(server: HttpServer, options: HttpOptions, { follower, stream
   webhookRoutes(server, { callers, cursors: app.cursors, endpoints: app.endpoints })
   erasureRoutes(server, { callers, eraseCustomer: app.eraseCustomer })
   docsRoutes(server, () => openApiOf(routes, { version: options.version, versions: dates }))
-  systemRoutes(server, { ...options, modules: app.modules, database })
+  systemRoutes(server, { ...options, modules: app.modules, database, spool: app.spool, isStopping: draining.isOn })
 }
 
 /** The door, counted, and closed while there is no room behind it. */

@@ -107,7 +107,7 @@ type Known = {
   risk: { score: number; reasons: readonly string[]; isRefused: boolean }
 }
 
-function requested(offer: PaymentOffer, known: Known, { seal, inbox }: AcceptPorts): NewEvent {
+function requested(offer: PaymentOffer, known: Known, { seal, inbox, clock }: AcceptPorts): NewEvent {
   const { tenant, mode, body, traceparent } = offer
   const { id, customer, fingerprint, expiresAt, risk } = known
   const subject = customer === undefined ? `payment:${id}` : `person:${customer}`
@@ -122,7 +122,7 @@ function requested(offer: PaymentOffer, known: Known, { seal, inbox }: AcceptPor
     captureMode: body.capture_mode ?? 'automatic',
     expiresAt,
     fingerprint,
-    risk: { score: risk.score, reasons: [...risk.reasons], isRefused: risk.isRefused },
+    risk: { score: risk.score, reasons: [...risk.reasons], isRefused: risk.isRefused, assessedAt: clock.now() },
     details: seal.seal(key, JSON.stringify(details), detailsContext(tenant)),
     paymentMethod: seal.seal(key, body.payment_method, paymentMethodContext(tenant)),
   }

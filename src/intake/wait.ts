@@ -1,3 +1,5 @@
+import { isAway } from '#kernel/away'
+
 /**
  * Resolves once a payment, or one operation of it, is no longer `pending`, or after so many seconds,
  * whichever comes first. Never rejects: whoever waited looks for itself what is so.
@@ -41,6 +43,16 @@ export async function decidedWithin<Shown extends { readonly status: string }>(
   if (!waited) return undefined
   await waited
   reply.header('preference-applied', `wait=${seconds}`)
-  const shown = await ports.look()
+  const shown = await lookIfPossible(ports.look)
   return shown === undefined || shown.status === 'pending' ? undefined : shown
+}
+
+/** It was accepted: that the database cannot be asked now is no reason to answer otherwise. */
+async function lookIfPossible<Shown>(look: () => Promise<Shown | undefined>): Promise<Shown | undefined> {
+  try {
+    return await look()
+  } catch (error) {
+    if (!isAway(error)) throw error
+    return undefined
+  }
 }

@@ -29,12 +29,32 @@ export type Door = {
   close(): Promise<void>
 }
 
+/** Events that were checked and written out, and the data keys that they bring: what can be appended later as well. */
+export type Prepared = {
+  readonly events: readonly Encoded[]
+  readonly keys: readonly Pick<DataKey, 'row'>[]
+  /** What it was made of, while that is known: for tracing only. */
+  readonly source?: readonly NewEvent[]
+}
+
+/** The log's own door, with its two steps apart: a spool keeps what is prepared until it can be committed. */
+export type LogDoor = Door & {
+  /** @throws EventInvalid when an event does not fit its schema. */
+  prepare(events: readonly NewEvent[]): Prepared
+  /**
+   * As `append`: all or none, in this order. What was given up before its commit began is left out, and told nothing more.
+   * Committing again what was committed is for the readers to notice.
+   */
+  commit(prepared: Prepared, givenUp?: AbortSignal): Promise<void>
+  /** Whether this error of a commit would come again, whenever it is repeated: it is the events' own doing. */
+  isRefusal(error: unknown): boolean
+}
+
 /** What an event's way through the door is told to. */
 export type DoorTracing = { readonly tracer: Tracer; readonly clock: Clock; readonly recent: RecentTraces }
 
-type Waiting = {
-  readonly events: readonly Encoded[]
-  readonly keys: readonly DataKey[]
+type Waiting = Prepared & {
+  readonly givenUp: AbortSignal | undefined
   done(): void
   failed(error: unknown): void
 }
@@ -44,7 +64,7 @@ type Waiting = {
  * commits at once. Partitions share a transaction while nobody holds their heads; when somebody does,
  * each partition goes by itself, so that a frozen process stalls only what it had claimed.
  */
-export function createDoor(database: Database, wakeups: Wakeups, tracing?: DoorTracing): Door {
+export function createDoor(database: Database, wakeups: Wakeups, tracing?: DoorTracing): LogDoor {
   let queue: Waiting[] = []
   let committing: Promise<void> | undefined
   const aside = new Set<Promise<void>>()
@@ -52,6 +72,7 @@ export function createDoor(database: Database, wakeups: Wakeups, tracing?: DoorT
   const commitAll = async (): Promise<void> => {
     while (queue.length > 0) {
       const group = takeGroup()
+      if (group.length === 0) break
       try {
         await commit(group, CONTENDED_MS)
       } catch (error) {
@@ -64,6 +85,7 @@ export function createDoor(database: Database, wakeups: Wakeups, tracing?: DoorT
   }
 
   const takeGroup = (): Waiting[] => {
+    queue = queue.filter(({ givenUp }) => givenUp?.aborted !== true)
     let events = 0
     let bytes = 0
     const size = queue.findIndex((waiting) => {
@@ -83,7 +105,7 @@ export function createDoor(database: Database, wakeups: Wakeups, tracing?: DoorT
       if (keys.length > 0) await storeKeys(tx, keys)
       await sql.append(tx, appendRows(events))
     })
-    for (const key of keys) key.isStored = true
+    for (const key of keys) markStored(key)
     for (const waiting of group) waiting.done()
     wakeups.wake(new Set(events.map(({ topic }) => topic)))
   }
@@ -96,20 +118,30 @@ export function createDoor(database: Database, wakeups: Wakeups, tracing?: DoorT
     )
   }
 
+  const prepare = (events: readonly NewEvent[]): Prepared => ({
+    events: events.map((event) => encode(event)),
+    keys: events.flatMap(({ dataKeys = [] }) => dataKeys),
+    source: events,
+  })
+
+  const commitTogether = async ({ events, keys, source }: Prepared, givenUp?: AbortSignal): Promise<void> => {
+    const watch = tracing?.tracer.isOn ? startStopwatch(tracing.clock) : undefined
+    await new Promise<void>((done, failed) => {
+      queue.push({ events, keys, givenUp, done, failed })
+      // In a microtask, so that requests parsed in the same turn share the commit.
+      committing ??= Promise.resolve().then(commitAll)
+    })
+    if (!tracing || !watch || !source) return
+    tracing.recent.learn(source)
+    traceAccepted(tracing.tracer, source, watch)
+  }
+
   return {
+    prepare,
+    commit: commitTogether,
+    isRefusal: (error) => failureOf(error) === 'deterministic',
     async append(events) {
-      if (events.length === 0) return
-      const watch = tracing?.tracer.isOn ? startStopwatch(tracing.clock) : undefined
-      const encoded = events.map((event) => encode(event))
-      const keys = events.flatMap(({ dataKeys = [] }) => dataKeys)
-      await new Promise<void>((done, failed) => {
-        queue.push({ events: encoded, keys, done, failed })
-        // In a microtask, so that requests parsed in the same turn share the commit.
-        committing ??= Promise.resolve().then(commitAll)
-      })
-      if (!tracing || !watch) return
-      tracing.recent.learn(events)
-      traceAccepted(tracing.tracer, events, watch)
+      if (events.length > 0) await commitTogether(prepare(events))
     },
     async close() {
       await committing
@@ -122,8 +154,15 @@ function fail(group: readonly Waiting[], reason: unknown): void {
   for (const waiting of group) waiting.failed(reason)
 }
 
-function newKeys(group: readonly Waiting[]): DataKey[] {
-  return [...new Set(group.flatMap(({ keys }) => keys))].filter(({ isStored }) => !isStored)
+/** One that comes from a spool has only its row: whether that is stored, the vault knows. */
+type Brought = Pick<DataKey, 'row'> & { isStored?: boolean }
+
+function newKeys(group: readonly Waiting[]): Brought[] {
+  return [...new Set(group.flatMap(({ keys }): readonly Brought[] => keys))].filter(({ isStored }) => isStored !== true)
+}
+
+function markStored(key: Brought): void {
+  if (key.isStored !== undefined) key.isStored = true
 }
 
 function isContention(error: unknown): boolean {

@@ -285,6 +285,8 @@ describe('a verdict on the risk that is too old', () => {
     assert.equal(await renewedAt(NOW + 5 * minute + 1, patient), 1)
     assert.equal(await renewedAt(NOW + 61 * minute, patient), 0, 'expired')
     assert.equal(await renewedAt(NOW + 6 * minute, patient, [after(patient)]), 0, 'executed before')
+    const spooled = { ...patient.data.risk, assessedAt: NOW - 6 * minute }
+    assert.equal(await renewedAt(NOW + 1, requested({ ...patient.data, risk: spooled })), 1, 'it waited in a spool')
     const refused = { score: 1, reasons: [], isRefused: true }
     assert.equal(await renewedAt(NOW + 6 * minute, requested({ ...patient.data, risk: refused })), 0, 'refused before')
   })

@@ -23,7 +23,13 @@ export const paymentRequested = eventType({
     expiresAt: Milliseconds,
     /** Keyed digest of the canonical body: tells a repetition from a conflict. */
     fingerprint: Type.String(),
-    risk: Type.Object({ score: Type.Number(), reasons: Type.Array(Code), isRefused: Type.Boolean() }),
+    risk: Type.Object({
+      score: Type.Number(),
+      reasons: Type.Array(Code),
+      isRefused: Type.Boolean(),
+      /** By the door's clock: the event may have waited in a spool. */
+      assessedAt: Type.Optional(Milliseconds),
+    }),
     /** Customer, description and metadata. */
     details: Type.String(),
     paymentMethod: Type.String(),

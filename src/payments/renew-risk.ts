@@ -17,8 +17,10 @@ export async function renewRisk(
 ): Promise<ReadonlyMap<string, RiskVerdict>> {
   const renewed = new Map<string, RiskVerdict>()
   const stale = batch.flatMap((event) => {
-    if (event.type !== 'payment.requested' || now - event.time <= RISK_AGE_MAX_MS) return []
+    if (event.type !== 'payment.requested') return []
     const { tenant, mode, key: id, data } = event
+    // What waited in a spool was assessed long before the log had it. Of two clocks, the one that says older is believed.
+    if (now - Math.min(event.time, data.risk.assessedAt ?? event.time) <= RISK_AGE_MAX_MS) return []
     const isOver = data.risk.isRefused || now > data.expiresAt
     const isRepeated = known.get(refName({ tenant, mode, id }))?.state.request != null
     return isOver || isRepeated ? [] : [event]

@@ -30,9 +30,17 @@ export type TestPlatform = Platform & {
 
 export const order = { amount: 1999, currency: 'EUR', merchant: 'mer_books', payment_method: 'pm_sim_approve' }
 
-/** What `millrace start` runs, on a database of the test's own, gone when the test ends. */
-export async function startTestPlatform(t: TestContext, settings: Partial<Config> = {}): Promise<TestPlatform> {
-  const { url: databaseUrl } = await createDatabase(t)
+export type TestSettings = Partial<Config> & {
+  /** One that was made before: with the database away none can be made. */
+  readonly apiKey?: string
+}
+
+/** What `millrace start` runs, on a database of the test's own or the one named, gone when the test ends. */
+export async function startTestPlatform(
+  t: TestContext,
+  { apiKey: given, ...settings }: TestSettings = {},
+): Promise<TestPlatform> {
+  const databaseUrl = settings.databaseUrl ?? (await createDatabase(t)).url
   const directory = temporaryDirectory()
   t.after(() => directory.remove())
   const config = await loadConfig({ cwd: directory.path, env: {} })
@@ -43,8 +51,7 @@ export async function startTestPlatform(t: TestContext, settings: Partial<Config
     await carrier.close()
     await platform.stop()
   })
-  const apiKey = await issueApiKey(platform.app.databases.read, systemRandom, { tenant: 'main', mode: 'test' })
-  await platform.app.keys.refresh()
+  const apiKey = given ?? (await newApiKey(platform))
 
   const request: TestPlatform['request'] = async (method, path, { headers = {}, body } = {}) => {
     const all = {
@@ -75,6 +82,12 @@ export async function startTestPlatform(t: TestContext, settings: Partial<Config
       return payment(id)
     },
   }
+}
+
+async function newApiKey({ app }: Platform): Promise<string> {
+  const apiKey = await issueApiKey(app.databases.read, systemRandom, { tenant: 'main', mode: 'test' })
+  await app.keys.refresh()
+  return apiKey
 }
 
 function bodyOf(text: string): Body {

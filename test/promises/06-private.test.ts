@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { deflateSync, gzipSync } from 'node:zlib'
+import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { openApp } from '#harness/app'
+import { archiveAll, openArchive } from '#harness/archive'
 import { canaries, findCanaries, findCanariesBelow } from '#harness/canaries'
 import { flyCanaries } from '#harness/canary-flight'
 import { openHttp } from '#harness/http-server'
@@ -33,6 +34,9 @@ test('canaries in every field are found nowhere', async (t) => {
   const stored = findCanariesBelow(server.dataDir, startedMs)
   assert.ok(stored.files > 20)
   assert.deepEqual(stored.findings, [])
+  const archive = openArchive(t)
+  assert.ok((await archiveAll(app.databases.read, archive)).archived > 8)
+  assert.deepEqual(findCanariesBelow(archive.directory).findings, [])
   const metrics = await (await fetch(`${http.url}/metrics`)).text()
   const written = { log: http.log(), 'log of PostgreSQL': server.log(), metrics, reports: JSON.stringify(app.reports) }
   for (const [where, text] of Object.entries(written)) assert.deepEqual(findCanaries(where, Buffer.from(text)), [])
@@ -65,6 +69,7 @@ const disguises: [form: string, disguise: (text: string) => Buffer][] = [
   ],
   ['UTF-16', (text) => Buffer.from(text, 'utf16le')],
   ['gzip', (text) => Buffer.concat([Buffer.alloc(11, 1), gzipSync(`many words and ${text}`), Buffer.alloc(9, 2)])],
+  ['Zstandard', (text) => Buffer.concat([Buffer.alloc(7, 3), zstdCompressSync(`many words and ${text}`)])],
   ['zlib', (text) => Buffer.concat([Buffer.alloc(7, 3), deflateSync(`many words and ${text}`), Buffer.alloc(5, 4)])],
 ]
 

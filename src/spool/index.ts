@@ -1,0 +1,6 @@
+export { refuseForgetfulDisk } from './disk.ts'
+export { createSpoolingDoor } from './door.ts'
+export { inWorker } from './in-worker.ts'
+export { type InspectedFile, inspectSpool } from './inspect.ts'
+export { createSnapshot } from './snapshot.ts'
+export { openSpool, type Spool, type SpoolReport, type SpoolStatus } from './spool.ts'
