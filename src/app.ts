@@ -1,4 +1,4 @@
-import { access, createKeyRing } from '#access'
+import { access, createKeyRing, type KeySnapshot } from '#access'
 import { type AttemptReport, type Destination, deliveryGroup, enqueue, startDeliverer } from '#delivery'
 import {
   bodySubjects,
@@ -20,9 +20,10 @@ import {
   paymentMethodContext,
   type WebhookOffer,
 } from '#intake'
-import { batched } from '#kernel/batched'
 import type { Clock } from '#kernel/clock'
 import type { Database } from '#kernel/database'
+import type { ErasureRegister } from '#kernel/erasure-register'
+import { Refusal } from '#kernel/errors'
 import type { HttpFetch } from '#kernel/fetch'
 import { createCursors } from '#kernel/http-cursor'
 import type { MasterKey } from '#kernel/master-key'
@@ -45,19 +46,14 @@ import {
   roleOf,
   startLog,
 } from '#log'
-import {
-  createJudge,
-  createPayments,
-  findPayments,
-  inbox,
-  operationInbox,
-  type PaymentsPorts,
-  paymentsOfCustomer,
-} from '#payments'
+import { createJudge, createPayments, inbox, operationInbox, type PaymentsPorts, paymentsOfCustomer } from '#payments'
 import * as paymentEvents from '#payments/events'
 import { assess, createVelocityRules, type RiskScorer, type VelocityLimits } from '#risk'
 import { secrets } from '#secrets'
+import { createSpoolingDoor, type Spool } from '#spool'
 import { administerWebhooks, BACKLOG_DEFAULT, createWebhooks, startWebhooks, webhookGroup } from '#webhooks'
+import { createAcceptedBefore } from './accepted-before.ts'
+import { createSpooledPayments } from './spooled-payments.ts'
 
 /** All that reaches the outside: what a simulation replaces. */
 export type Seams = {
@@ -88,6 +84,14 @@ export type AppOptions = {
   /** Told of every attempt of a delivery: for metrics. */
   readonly attempted?: (attempt: AttemptReport) => void
   readonly webhooks?: WebhookOptions
+  /** Absent: this process archives nothing, and drops nothing. */
+  readonly archiving?: NonNullable<Parameters<typeof startLog>[0]['archiving']>
+  /** Takes what the log cannot. Absent: the door says "try again" instead. */
+  readonly spool?: Spool
+  /** Where erasures are written down outside the database. Absent: a restore of it would forget them. */
+  readonly erasures?: ErasureRegister
+  /** What the spool is of no use without: who may ask. */
+  readonly keySnapshot?: KeySnapshot
   readonly report: (report: LoopReport) => void
 }
 
@@ -98,36 +102,43 @@ export type WebhookOptions = {
   readonly guard?: AddressGuard
   /** Deliveries of an endpoint that may be open. */
   readonly backlogMax?: number
+  /** For how long streams keep their messages, in ms. */
+  readonly retentionMs?: number
 }
 
 export type App = ReturnType<typeof createApp>
 
-/** How long the door waits to learn of an earlier request under the same key; then it goes on without. */
-const FIND_DEADLINE_MS = 50
-const FIND_BATCH_MAX = 256
+/** The log is expected back soon. */
+const LOG_RETRY_SECONDS = 2
 
 /** Which modules there are, and how they are joined: the only place that knows them all. */
 export function createApp(options: AppOptions) {
   const { seams, masterKey, accounts, risk, scorer, process, tracer = noTracer, attempted = () => {}, report } = options
-  const { guard = createAddressGuard([]), backlogMax = BACKLOG_DEFAULT } = options.webhooks ?? {}
+  const { guard = createAddressGuard([]), backlogMax = BACKLOG_DEFAULT, retentionMs } = options.webhooks ?? {}
   const { clock, random, fetch, databases } = seams
+  const { spool } = options
   const wakeups = createWakeups()
   const recent = createRecentTraces(tracer, clock)
   const door = createDoor(databases.door, wakeups, { tracer, clock, recent })
-  const seal = createSeal({ masterKey, database: databases.door, random, clock })
+  const seal = createSeal({ masterKey, database: databases.door, random, clock, erasures: options.erasures })
+  const spooling = spool && createSpoolingDoor({ door, spool, clock, failed: (error) => report(spoolFault(error)) })
+  const spooled = spool && createSpooledPayments(spool, seal)
   const rules = scorer ?? createVelocityRules(clock, risk)
   const modules = createModules(accounts, seal, (request) => assess(rules, request, clock), backlogMax)
   const destinations = gatewayDestinations(accounts, { seal, fetch, paymentMethodContext })
-  const keys = createKeyRing(databases.read)
-  const findOne = batched(FIND_BATCH_MAX, (refs: readonly PaymentRef[]) => findAccepted(databases.read, refs))
+  const keys = createKeyRing(databases.read, options.keySnapshot)
+  const acceptedBefore = createAcceptedBefore(databases.read, clock)
 
   const acceptPayment = createAcceptPayment({
-    door,
+    door: spooling ?? door,
     seal,
     clock,
     inbox,
     assess: (request) => assess(rules, request, clock),
-    findAccepted: (ref) => inTime(clock, findOne(ref)),
+    async findAccepted(ref) {
+      if (spooled?.holds(ref.id)) return spooled.remembered(ref)
+      return spooling?.isSpooling() ? undefined : acceptedBefore(ref)
+    },
   })
   const acceptOperation = createAcceptOperation({
     door,
@@ -138,12 +149,15 @@ export function createApp(options: AppOptions) {
     judge: createJudge({
       database: databases.read,
       isCallable: createIsCallable(accounts),
-      isAccepted: async ({ id, ...whose }) =>
-        (await eventsOfKey(databases.read, { key: id, ...whose, limit: 1 })).length > 0,
+      async isAccepted({ id, ...whose }) {
+        // Accepted, and unknown to the log: what is asked of it now has to wait, and nobody may be told that it is not there.
+        if (spool?.holds(id)) throw new Refusal('log_unavailable', { retryAfterSeconds: LOG_RETRY_SECONDS })
+        return (await eventsOfKey(databases.read, { key: id, ...whose, limit: 1 })).length > 0
+      },
     }),
   })
   const acceptWebhook = createAcceptWebhook({
-    door,
+    door: spooling ?? door,
     open(offer) {
       const opened = open(offer, accounts, seal, clock)
       // Gateways carry no trace back to us: what they report of a payment of ours goes on in its request's trace.
@@ -171,6 +185,8 @@ export function createApp(options: AppOptions) {
     keys,
     seal,
     door,
+    spool,
+    spooled,
     wakeups,
     databases,
     cursors: createCursors(masterKey),
@@ -195,9 +211,14 @@ export function createApp(options: AppOptions) {
         soloGroups,
         sharedGroups: [webhookGroup],
         enqueue,
+        ...(options.archiving ? { archiving: options.archiving } : {}),
         tracer,
         report,
+      }).catch(async (error) => {
+        await stopKeys()
+        throw error
       })
+      spooling?.startDraining()
       const delivering = {
         database: databases.work,
         clock,
@@ -209,12 +230,14 @@ export function createApp(options: AppOptions) {
         report,
       }
       const deliverers = destinations.map((destination) => startDeliverer(destination, delivering))
-      const webhooks = startWebhooks({ ...delivering, seal, fetch: options.webhooks?.fetch, backlogMax })
+      const webhooks = startWebhooks({ ...delivering, seal, fetch: options.webhooks?.fetch, backlogMax, retentionMs })
+      const delivers = [webhooks, ...deliverers]
       return {
         log,
+        callsUnderWay: () => delivers.reduce((sum, deliverer) => sum + deliverer.underWay(), 0),
         async stop() {
-          await door.close()
-          await Promise.all([webhooks, ...deliverers].map((deliverer) => deliverer.stop()))
+          await (spooling ?? door).close()
+          await Promise.all(delivers.map((deliverer) => deliverer.stop()))
           await log.stop()
           await stopKeys()
         },
@@ -223,7 +246,13 @@ export function createApp(options: AppOptions) {
   }
 }
 
-export type RunningApp = { readonly log: RunningLog; stop(): Promise<void> }
+export type RunningApp = {
+  readonly log: RunningLog
+  /** Calls to the outside that were begun and are not on record. */
+  callsUnderWay(): number
+  /** Resolves when the calls and batches under way have ended and the leases are given back. */
+  stop(): Promise<void>
+}
 
 /** The modules in the order money flows. */
 export function createModules(
@@ -254,6 +283,11 @@ export function createModules(
     }),
     createWebhooks({ types: webhookTypes, backlogMax }),
   ]
+}
+
+/** Told as any loop's: it is tried again, and nothing is lost. */
+function spoolFault(error: unknown): LoopReport {
+  return { kind: 'fault', group: 'spool', error: error instanceof Error ? error.name : 'unknown' }
 }
 
 /** Names an operation: a pure function of what is asked, so that asking again is no second one. */
@@ -300,28 +334,6 @@ function open(offer: WebhookOffer, accounts: readonly GatewayAccount[], seal: Se
   if (!account) return { status: 'account_not_found' as const }
   const { body, signature, traceparent } = offer
   return openWebhook({ account, body, signature, traceparent, now: clock.now() }, seal)
-}
-
-type PaymentRef = { readonly tenant: string; readonly mode: string; readonly id: string }
-
-/** What was accepted under each of the ids, in order: asked for requests of the moment together, a statement for all. */
-async function findAccepted(database: Database, refs: readonly PaymentRef[]) {
-  const nameOf = ({ tenant, mode, id }: PaymentRef): string => `${tenant}/${mode}/${id}`
-  const found = new Map((await findPayments(database, refs)).map((payment) => [nameOf(payment), payment]))
-  return refs.map((ref) => {
-    const payment = found.get(nameOf(ref))
-    if (payment?.fingerprint == null) return undefined
-    return { fingerprint: payment.fingerprint, rejected: payment.status === 'rejected' ? ['risk'] : undefined }
-  })
-}
-
-/** A query port's fallback: after the deadline, or with the database away, nothing is known. */
-async function inTime<T>(clock: Clock, answer: Promise<T>): Promise<T | undefined> {
-  const answered = new AbortController()
-  const late = clock.sleep(FIND_DEADLINE_MS, answered.signal).then(() => undefined)
-  const first = await Promise.race([answer.catch(() => undefined), late])
-  answered.abort()
-  return first
 }
 
 async function eraseCustomer(database: Database, seal: Seal, tenant: string, customer: string): Promise<number> {

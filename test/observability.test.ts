@@ -19,7 +19,7 @@ test('docs/observability.md has every metric, with its type, labels and help, an
     help: metric.help,
   }))
   const documented = rowsUnder('| metric |').map(([name = '', type = '', labels = '', help = '']) => {
-    return { name: unquoted(name), type, labels: unquoted(labels).split(', '), help }
+    return { name: unquoted(name), type, labels: unquoted(labels).split(', ').filter(Boolean), help }
   })
   assert.deepEqual(byName(documented), byName(declared))
 })

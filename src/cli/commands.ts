@@ -1,13 +1,21 @@
+import * as archive from './archive.ts'
+import * as backup from './backup.ts'
 import type { Command } from './command.ts'
 import { demo } from './demo.ts'
+import { doctor } from './doctor.ts'
 import { asyncApi, config, topology } from './documents.ts'
 import { erase } from './erase.ts'
 import { showEvents, tail } from './events.ts'
+import { exportCommand } from './export.ts'
+import { importCommand } from './import.ts'
 import * as keys from './keys.ts'
 import * as parked from './parked.ts'
+import { replay } from './replay.ts'
+import { restore } from './restore.ts'
 import * as secrets from './secrets.ts'
 import { showAccount, showPayment } from './show.ts'
 import { simulator } from './simulator.ts'
+import { spoolStatus } from './spool.ts'
 import { start } from './start.ts'
 import { listAllTimers } from './timers.ts'
 import { verify } from './verify.ts'
@@ -17,7 +25,9 @@ export const commands: readonly Command[] = [
   start,
   demo,
   simulator,
+  doctor,
   verify,
+  replay,
   tail,
   showEvents,
   showPayment,
@@ -25,6 +35,12 @@ export const commands: readonly Command[] = [
   parked.list,
   parked.show,
   parked.retry,
+  parked.edit,
+  parked.discard,
+  archive.archive,
+  archive.list,
+  archive.verify,
+  spoolStatus,
   listAllTimers,
   keys.create,
   keys.list,
@@ -33,6 +49,13 @@ export const commands: readonly Command[] = [
   secrets.list,
   secrets.remove,
   erase,
+  backup.take,
+  backup.follow,
+  backup.list,
+  backup.verify,
+  restore,
+  exportCommand,
+  importCommand,
   topology,
   asyncApi,
   config,

@@ -35,7 +35,7 @@ export const config: Command = {
 }
 
 /** Only declarations are read: no address is called, no secret used, nothing digested. */
-export async function modulesOf(call: Call): Promise<readonly Module[]> {
+export async function modulesOf(call: Pick<Call, 'cwd' | 'env'>): Promise<readonly Module[]> {
   const { accounts, simulated } = accountsOf(await loadConfig(call), 'none')
   const nowhere = simulated.map((account) => ({ ...account, url: 'http://127.0.0.1' }))
   const known = [...accounts, ...nowhere].map((account) => withSecrets(account, () => 'none'))

@@ -6,6 +6,7 @@ import { type SimulatedGateway, type SimulatedGatewayOptions, startSimulatedGate
 import { createDiskGuard, createInstruments, freeBytesOf, noDisk, type RunningHttp, startHttp } from '#http'
 import { systemClock } from '#kernel/clock'
 import type { Config } from '#kernel/config'
+import { createErasureRegister } from '#kernel/erasure-register'
 import { systemFetch } from '#kernel/fetch'
 import { boundHeap } from '#kernel/heap'
 import { type EmbeddedPostgres, startPostgres } from '#kernel/postgres/start'
@@ -17,6 +18,11 @@ import { openOtlpTracer } from '#kernel/telemetry-otlp'
 import { unpostedMoney } from '#ledger'
 import type { LoopReport } from '#log'
 import { type AccountSettings, masterKeyIn, type Opened, openSecrets } from './account-secrets.ts'
+import { archivingOf, DAY_MS } from './archive.ts'
+import { createDoorSnapshot } from './door-snapshot.ts'
+import { eraseAgain, keepWal, registersOf } from './kept-copies.ts'
+import { openPlatformSpool, spoolDirectory } from './spool-directory.ts'
+import { startNowOrLater } from './start-later.ts'
 import { createUndo } from './undo.ts'
 import { version } from './version.ts'
 
@@ -38,9 +44,12 @@ export type Platform = {
   readonly url: string
   readonly app: ReturnType<typeof createApp>
   readonly running: RunningApp
+  readonly http: RunningHttp
   readonly gateways: ReadonlyMap<string, SimulatedGateway>
   readonly accounts: readonly GatewayAccount[]
   readonly postgres: EmbeddedPostgres | undefined
+  /** Whether it takes requests into the spool, and starts the rest when the database answers. */
+  isWaiting(): boolean
   /** Takes nothing new, ends what is under way, gives the leases back, stops PostgreSQL if it is ours. */
   stop(): Promise<void>
 }
@@ -55,7 +64,14 @@ export async function startPlatform({ config, accounts, simulated }: PlatformOpt
     const masterKey = await masterKeyIn(config)
     const databases = openDatabases(config.databaseUrl ?? postgres?.url ?? '')
     undo.add(() => Promise.all(Object.values(databases).map((database) => database.close())))
-    const withSecrets = await openSecrets([...accounts, ...simulated], databases.work, masterKey)
+    const logger = createLogger({ level: config.logLevel, clock: systemClock, destination: process.stderr })
+    const name = `${hostname()}-${process.pid}-${systemRandom.bytes(4).toString('hex')}`
+    const directory = spoolDirectory(config)
+    const spool = await openPlatformSpool({ directory, process: name, masterKey, logger })
+    undo.add(() => spool.close())
+    const failed = (error: unknown): void => logger.warn({ err: error }, 'the snapshot of keys cannot be written')
+    const door = createDoorSnapshot({ directory, masterKey, random: systemRandom, clock: systemClock, failed })
+    const withSecrets = await openSecrets([...accounts, ...simulated], databases.work, masterKey, door.secrets)
     const carrier = systemFetch(systemClock)
     undo.add(() => carrier.close())
     const guard = createAddressGuard(config.webhooks.allowHosts)
@@ -65,30 +81,48 @@ export async function startPlatform({ config, accounts, simulated }: PlatformOpt
     let http: RunningHttp | undefined
     const opened = simulated.map(withSecrets)
     const gateways = await startGateways(opened, () => http?.url ?? '', undo.add)
-    const logger = createLogger({ level: config.logLevel, clock: systemClock, destination: process.stderr })
     const tracer = config.tracing && (await openOtlpTracer(config.tracing, { clock: systemClock, version: version() }))
     if (tracer) undo.add(() => tracer.close())
     const instruments = createInstruments(createMetrics({ ofProcess: true }), {
       ...(tracer ? { spans: tracer } : {}),
       waiting: () => unpostedMoney(databases.read),
+      spool: () => spool.status(),
     })
+    const archiving = archivingOf(config)
+    await archiving?.archive.open()
     const known = [...accounts.map(withSecrets), ...opened.map((account) => accountOf(account, gateways))]
     const app = createApp({
       seams: { clock: systemClock, random: systemRandom, fetch: carrier.fetch, databases },
       masterKey,
       accounts: known,
       risk: config.risk,
-      webhooks: { fetch: messenger.fetch, guard, backlogMax: config.webhooks.backlogMax },
+      webhooks: {
+        fetch: messenger.fetch,
+        guard,
+        backlogMax: config.webhooks.backlogMax,
+        retentionMs: config.retention.webhookDays * DAY_MS,
+      },
       ...(tracer ? { tracer } : {}),
+      ...(archiving ? { archiving } : {}),
+      erasures: createErasureRegister(registersOf(config)),
       attempted: instruments.attempted,
-      process: `${hostname()}-${process.pid}-${systemRandom.bytes(4).toString('hex')}`,
+      spool,
+      keySnapshot: door.keys,
+      process: name,
       report: (report) => {
         instruments.report(report)
         tell(report, logger)
       },
     })
-    await app.prepare()
-    const running = await app.start()
+    const wal = keepWal(config, config.databaseUrl ?? postgres?.url ?? '', logger)
+    undo.add(() => wal.stop())
+    const prepare = (): Promise<void> => app.prepare().then(() => eraseAgain(config, databases.work, logger))
+    const running = await startNowOrLater({
+      app: { ...app, prepare },
+      mayWait: postgres === undefined,
+      clock: systemClock,
+      logger,
+    })
     undo.add(() => running.stop())
     const disk = postgres
       ? createDiskGuard({ clock: systemClock, freeBytes: () => freeBytesOf(postgres.dataDir) })
@@ -98,7 +132,9 @@ export async function startPlatform({ config, accounts, simulated }: PlatformOpt
     const started = await startHttp({ app, running, ...seams, disk, rateLimit, host, port, version: version() })
     http = started
     undo.add(() => started.stop())
-    return { url: started.url, app, running, gateways, accounts: known, postgres, stop: undo.all }
+    const { isWaiting } = running
+    const about = { url: started.url, app, running, http: started, gateways, accounts: known, postgres, isWaiting }
+    return { ...about, stop: undo.all }
   } catch (error) {
     await undo.all()
     throw error
@@ -110,10 +146,15 @@ function startEmbedded({ dataDir }: Config): Promise<EmbeddedPostgres> {
 }
 
 /** A share each: the door waits for nobody else's connections, nor do the questions of people. */
+const shares = { door: 6, work: 16, read: 6 }
+
+/** Sessions that a process may want of the database: the shares, and the one that listens. */
+export const connectionsOfAProcess = shares.door + shares.work + shares.read + 1
+
 function openDatabases(url: string) {
-  const open = (name: string, connectionsMax: number) =>
-    openDatabase({ url, connectionsMax, applicationName: `millrace ${name}` })
-  return { door: open('door', 6), work: open('work', 16), read: open('read', 6) }
+  const open = (name: keyof typeof shares) =>
+    openDatabase({ url, connectionsMax: shares[name], applicationName: `millrace ${name}` })
+  return { door: open('door'), work: open('work'), read: open('read') }
 }
 
 async function startGateways(

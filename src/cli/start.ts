@@ -4,11 +4,14 @@ import { createDiskGuard, freeBytesOf } from '#http'
 import { systemClock } from '#kernel/clock'
 import { type Config, loadConfig } from '#kernel/config'
 import { systemRandom } from '#kernel/random'
+import { refuseForgetfulDisk } from '#spool'
 import { accountsOf, TENANT } from './accounts.ts'
 import type { Call, Command } from './command.ts'
+import { drain } from './drain.ts'
 import { type Platform, startPlatform } from './platform.ts'
 import { keepSecret, readSecret, writeSecret } from './secret-file.ts'
-import { stopSignal } from './stop-signal.ts'
+import { spoolDirectory } from './spool-directory.ts'
+import { CTRL_C, stopSignal } from './stop-signal.ts'
 
 type Account = Platform['accounts'][number]
 
@@ -24,20 +27,23 @@ export const start: Command = {
     const stopping = stopSignal(call)
     const config = await loadConfig(call)
     const platform = await stopping.carry(startWith(config))
+    let left: readonly string[] = []
     try {
       const apiKeyFile = await firstApiKey(platform, config)
       for (const line of welcome(platform, config, apiKeyFile, systemClock.monotonicMs() - startedMs)) call.print(line)
       await warnOfDisk(call, platform)
       const signal = await stopping.asked
       call.print(`${signal}: taking nothing new, ending what is under way …`)
+      left = await drain(platform, { ...config.drain, clock: systemClock, hasGrace: signal !== CTRL_C })
     } finally {
-      await platform.stop()
+      if (left.length === 0) await platform.stop()
     }
-    return farewell(call, platform)
+    return left.length > 0 ? giveUp(call, config, left) : farewell(call, platform)
   },
 }
 
 async function startWith(config: Config): Promise<Platform> {
+  refuseForgetfulDisk(spoolDirectory(config))
   // The data directory is made by PostgreSQL's start, which knows who has to pass through it.
   const secret = (await readSecret(secretFile(config))) ?? `whsec_${systemRandom.bytes(24).toString('base64url')}`
   const { accounts, simulated } = accountsOf(config, secret)
@@ -51,8 +57,9 @@ function secretFile({ dataDir }: Config): string {
 }
 
 /** A key to begin with, in a file; where the file is. Made once for a database: a key that was revoked stays away. */
-async function firstApiKey({ app }: Platform, { dataDir, mode }: Config): Promise<string> {
+async function firstApiKey({ app, isWaiting }: Platform, { dataDir, mode }: Config): Promise<string> {
   const path = join(dataDir, 'api-key')
+  if (isWaiting()) return path
   const kept = await readSecret(path)
   const known = await listApiKeys(app.databases.read)
   if (kept !== undefined && known.length > 0) return path
@@ -63,8 +70,8 @@ async function firstApiKey({ app }: Platform, { dataDir, mode }: Config): Promis
 }
 
 function welcome(
-  { url, postgres, gateways, accounts }: Platform,
-  { mode, databaseUrl }: Config,
+  { url, postgres, gateways, accounts, isWaiting }: Platform,
+  { mode, databaseUrl, ...config }: Config,
   apiKeyFile: string,
   tookMs: number,
 ): string[] {
@@ -75,6 +82,9 @@ function welcome(
     `Millrace is ready: ${url}  (${mode} mode, after ${(tookMs / 1000).toFixed(1)} s)`,
     `  API key   ${apiKeyFile}`,
     `  data      ${database}`,
+    ...(isWaiting()
+      ? [`  spool     ${spoolDirectory(config)}: the database is away, and what is accepted waits here`]
+      : []),
     ...accounts.map((account) => `  gateway   ${account.name}: ${whereIs(account, url, gateways)}`),
     '',
     'Try:',
@@ -114,6 +124,14 @@ function samples(url: string, apiKeyFile: string): string[] {
 
 function quoted(path: string): string {
   return /^[A-Za-z0-9/._-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`
+}
+
+/** Ends the process: what is left would keep it alive. Nothing of it is lost, but a call may be made again. */
+function giveUp(call: Call, { drain: { limitSeconds } }: Config, left: readonly string[]): never {
+  call.warn(
+    `Stopped after ${limitSeconds} s with something left: ${left.join('; ')}. The next process goes on with it.`,
+  )
+  process.exit(1)
 }
 
 function farewell(call: Call, { postgres }: Platform): number {

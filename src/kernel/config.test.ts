@@ -22,6 +22,11 @@ test('without any setting there is a local server that keeps its data in .millra
     risk: { perCustomerAMinute: 30, perMerchantAMinute: 60_000, amountMax: 100_000_000 },
     rateLimit: { perSecond: 100, burst: 200 },
     webhooks: { allowHosts: [], backlogMax: 10_000 },
+    archive: { dir: undefined },
+    retention: { days: undefined, webhookDays: 90 },
+    spool: { dir: undefined },
+    backup: { dir: undefined },
+    drain: { graceSeconds: 0, limitSeconds: 25 },
   })
 })
 
@@ -48,12 +53,18 @@ const badVariables = [
   [{ MILLRACE_PORT: '-1' }, 'MILLRACE_PORT must be a whole number from 0 (any free port) to 65535.'],
   [{ MILLRACE_PORT: '0x10' }, 'MILLRACE_PORT must be a whole number from 0 (any free port) to 65535.'],
   [{ MILLRACE_MODE: 'prod' }, 'MILLRACE_MODE must be test or live.'],
+  [
+    { MILLRACE_DRAIN_GRACE_SECONDS: '-1' },
+    'MILLRACE_DRAIN_GRACE_SECONDS must be a whole number of seconds from 0 to 600.',
+  ],
   [{ MILLRACE_LOG_LEVEL: 'loud' }, 'MILLRACE_LOG_LEVEL must be silent, fatal, error, warn, info or debug.'],
   [{ DATABASE_URL: 'mysql://u:very_secret@h/d' }, 'DATABASE_URL must be an address that begins with postgres://.'],
   [
     { MILLRACE_ZZZZZZZZZZ: '1' },
     'MILLRACE_ZZZZZZZZZZ is not a setting. Known are DATABASE_URL, MILLRACE_PORT, MILLRACE_HOST, ' +
-      'MILLRACE_DATA_DIR, MILLRACE_MODE, MILLRACE_LOG_LEVEL.',
+      'MILLRACE_DATA_DIR, MILLRACE_MODE, MILLRACE_LOG_LEVEL, MILLRACE_DRAIN_GRACE_SECONDS, ' +
+      'MILLRACE_DRAIN_LIMIT_SECONDS, MILLRACE_ARCHIVE_DIR, MILLRACE_RETENTION_DAYS, MILLRACE_SPOOL_DIR, ' +
+      'MILLRACE_BACKUP_DIR.',
   ],
 ] as const
 
@@ -69,6 +80,16 @@ const badFiles = [
   [`{ port: '4040' }`, `port ${inFile} must be a whole number from 0 (any free port) to 65535.`],
   ['{ risk: { amountMax: 0 } }', `risk.amountMax ${inFile} must be a whole number of minor units.`],
   ['{ risk: { amountMx: 1 } }', `risk.amountMx ${inFile} is not a setting. Did you mean amountMax?`],
+  [
+    '{ retention: { webhookDays: 0 } }',
+    `retention.webhookDays ${inFile} must be a whole number of days from 1 to 36500.`,
+  ],
+  ['{ retention: { days: 30 } }', 'retention.days needs archive.dir: what is not archived is never dropped.'],
+  ['{ drain: { graceSeconds: -1 } }', `drain.graceSeconds ${inFile} must be a whole number of seconds from 0 to 600.`],
+  [
+    '{ drain: { graceSeconds: 30 } }',
+    'drain.graceSeconds must be less than drain.limitSeconds, which counts from the signal on.',
+  ],
   ['{ rateLimit: 5 }', `rateLimit ${inFile} must be an object with perSecond and burst.`],
   [
     `{ gateways: { main: { ...${stripe}, gateway: 'adyen' } } }`,

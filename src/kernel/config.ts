@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { type Static, Type } from 'typebox'
 import { checkSettings } from './config-check.ts'
-import { environmentSettings } from './config-environment.ts'
+import { environmentSettings, overlaid } from './config-environment.ts'
 import { readConfigFile } from './config-file.ts'
 import { UsageError } from './errors.ts'
 import { type TracingSettings, tracingSettings } from './tracing-config.ts'
@@ -11,6 +11,7 @@ const Mode = Type.Union([Type.Literal('test'), Type.Literal('live')], { descript
 const HttpUrl = Type.String({ pattern: '^https?://[^\\s]+$', description: 'an http or https address' })
 const Secret = Type.String({ minLength: 1, maxLength: 512, description: 'a text of 1 to 512 characters' })
 const Count = Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'a whole number from 1 to 1000000' })
+const Days = Type.Integer({ minimum: 1, maximum: 36_500, description: 'a whole number of days from 1 to 36500' })
 const Name = Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', description: 'up to 64 letters, digits, _ and -' })
 const SecretSetting = Type.Union([Secret, Type.Object({ secret: Name }, closed)], {
   description: "a text of 1 to 512 characters, or { secret: 'NAME' }, set by `millrace secret set NAME`",
@@ -101,6 +102,43 @@ const Settings = Type.Object(
         { ...closed, description: 'an object with perSecond and burst' },
       ),
     ),
+    archive: Type.Optional(
+      Type.Object(
+        { dir: Type.Optional(Type.String({ minLength: 1, description: 'the path of a directory' })) },
+        { ...closed, description: 'an object with dir' },
+      ),
+    ),
+    retention: Type.Optional(
+      Type.Object(
+        { days: Type.Optional(Days), webhookDays: Type.Optional(Days) },
+        { ...closed, description: 'an object with days and webhookDays' },
+      ),
+    ),
+    spool: Type.Optional(
+      Type.Object(
+        { dir: Type.Optional(Type.String({ minLength: 1, description: 'the path of a directory' })) },
+        { ...closed, description: 'an object with dir' },
+      ),
+    ),
+    backup: Type.Optional(
+      Type.Object(
+        { dir: Type.Optional(Type.String({ minLength: 1, description: 'the path of a directory' })) },
+        { ...closed, description: 'an object with dir' },
+      ),
+    ),
+    drain: Type.Optional(
+      Type.Object(
+        {
+          graceSeconds: Type.Optional(
+            Type.Integer({ minimum: 0, maximum: 600, description: 'a whole number of seconds from 0 to 600' }),
+          ),
+          limitSeconds: Type.Optional(
+            Type.Integer({ minimum: 1, maximum: 3_600, description: 'a whole number of seconds from 1 to 3600' }),
+          ),
+        },
+        { ...closed, description: 'an object with graceSeconds and limitSeconds' },
+      ),
+    ),
   },
   { ...closed, description: 'an object of settings' },
 )
@@ -140,6 +178,31 @@ export type Config = {
     /** Deliveries of one endpoint that may be open; what comes on top waits in its stream. */
     readonly backlogMax: number
   }
+  readonly archive: {
+    /** Absolute. Undefined: nothing is archived. */
+    readonly dir: string | undefined
+  }
+  readonly retention: {
+    /** Days for which the log keeps events that are archived; undefined: for ever. */
+    readonly days: number | undefined
+    /** Days for which endpoints can have messages again. */
+    readonly webhookDays: number
+  }
+  readonly spool: {
+    /** Absolute. Undefined: `spool` in the data directory. */
+    readonly dir: string | undefined
+  }
+  readonly backup: {
+    /** Absolute: where backups are, and where the database's WAL is kept as it is written. Undefined: nowhere. */
+    readonly dir: string | undefined
+  }
+  /** How a process ends that is asked to. */
+  readonly drain: {
+    /** How long requests are still taken while `/readyz` says no: longer than a load balancer needs to notice. */
+    readonly graceSeconds: number
+    /** From the signal on, the grace included: what has not ended by then is left. */
+    readonly limitSeconds: number
+  }
   /** From the standard OpenTelemetry variables; absent: nothing is traced. */
   readonly tracing?: TracingSettings
 }
@@ -157,7 +220,7 @@ export async function loadConfig(from: {
   const { values, variableOf } = environmentSettings(from.env)
   const environment = checkSettings(Settings, values, variableOf)
   const tracing = tracingSettings(from.env)
-  return { ...withDefaults({ ...file, ...environment }, from.cwd), ...(tracing ? { tracing } : {}) }
+  return { ...withDefaults(overlaid(file, environment), from.cwd), ...(tracing ? { tracing } : {}) }
 }
 
 /** The configuration as it may be printed: secrets and passwords are masked. */
@@ -210,7 +273,24 @@ function withDefaults(settings: Settings, cwd: string): Config {
     risk: { perCustomerAMinute: 30, perMerchantAMinute: 60_000, amountMax: 100_000_000, ...settings.risk },
     rateLimit: { perSecond: 100, burst: 200, ...settings.rateLimit },
     webhooks: { allowHosts: [], backlogMax: 10_000, ...settings.webhooks },
+    archive: { dir: settings.archive?.dir === undefined ? undefined : resolve(cwd, settings.archive.dir) },
+    retention: toRetention(settings),
+    spool: { dir: settings.spool?.dir === undefined ? undefined : resolve(cwd, settings.spool.dir) },
+    backup: { dir: settings.backup?.dir === undefined ? undefined : resolve(cwd, settings.backup.dir) },
+    drain: toDrain(settings.drain),
   }
+}
+
+function toRetention({ archive, retention }: Settings): Config['retention'] {
+  const { days, webhookDays = 90 } = retention ?? {}
+  if (days === undefined || archive?.dir !== undefined) return { days, webhookDays }
+  throw new UsageError('retention.days needs archive.dir: what is not archived is never dropped.')
+}
+
+function toDrain(settings: Settings['drain']): Config['drain'] {
+  const drain = { graceSeconds: 0, limitSeconds: 25, ...settings }
+  if (drain.graceSeconds < drain.limitSeconds) return drain
+  throw new UsageError('drain.graceSeconds must be less than drain.limitSeconds, which counts from the signal on.')
 }
 
 function toGateway(account: string, settings: Static<typeof GatewaySettings>, mode: Mode): GatewayConfig {

@@ -14,6 +14,7 @@ export const refusals = {
   cursor_invalid: { status: 400, title: 'The cursor does not belong to this list' },
   database_unavailable: { status: 503, title: 'The database does not answer now; try again' },
   disk_full: { status: 503, title: 'The disk is too full to accept anything safely; try again later' },
+  events_archived: { status: 410, title: 'These events are so old that they are in the archive alone' },
   gateway_account_not_found: { status: 404, title: 'No gateway account has this name' },
   idempotency_key_missing: { status: 400, title: 'The header Idempotency-Key is required' },
   idempotency_key_invalid: { status: 400, title: 'The header Idempotency-Key must be 1 to 255 characters' },
@@ -38,6 +39,7 @@ export const refusals = {
   webhook_endpoint_not_found: { status: 404, title: 'No webhook endpoint has this id' },
   webhook_endpoints_too_many: { status: 409, title: 'There are as many webhook endpoints as there may be' },
   webhook_message_not_found: { status: 404, title: 'The endpoint has no message of this sequence' },
+  webhook_messages_dropped: { status: 410, title: 'The endpoint no longer has the messages from there on' },
   webhook_url_refused: { status: 422, title: 'Webhooks cannot be sent to this address' },
 } as const satisfies Record<string, { status: number; title: string }>
 

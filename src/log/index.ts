@@ -1,3 +1,6 @@
+export { archiveOnce } from './archive-once.ts'
+export { archivedEventsNamed, archivedSegments, isArchived } from './archived-events.ts'
+export type { ArchiveSettings } from './archiver.ts'
 export { asyncApiOf } from './asyncapi.ts'
 export {
   type BrowsedEvent,
@@ -13,7 +16,7 @@ export {
 export { toCloudEvent, withoutSealed } from './cloud-event.ts'
 export { EventInvalid } from './codec.ts'
 export type { LoopReport } from './consumer.ts'
-export { createDoor, type Door } from './door.ts'
+export { createDoor, type Door, type LogDoor } from './door.ts'
 export {
   type DataOf,
   type EventOf,
@@ -24,7 +27,8 @@ export {
   type RecordedEvent,
 } from './event.ts'
 export { factsTransaction, fencedTransaction } from './fenced.ts'
-export { createFollower, type Followed, type Follower } from './follow.ts'
+export { createFollower, eventsArchived, type Followed, type Follower } from './follow.ts'
+export { createHistory } from './history.ts'
 export { createLinger } from './linger.ts'
 export {
   type Decision,
@@ -39,11 +43,14 @@ export {
   type TimerChange,
 } from './module.ts'
 export { covers, decodeOffsets, encodeOffsets, furthest, type Offsets } from './offsets.ts'
-export { operations, retryParkedKeys } from './operations.ts'
+export { operations } from './operations.ts'
 export { listParked, showParked } from './parked.ts'
 export { partitionOf } from './partitioner.ts'
 export { createRecentTraces } from './recent-traces.ts'
-export { type LogOptions, type RunningLog, registerLog, startLog } from './runtime.ts'
+export { createRedrive, isReason } from './redrive.ts'
+export { openReplay, type Replay, ReplayFailure, type ReplayOptions } from './replay.ts'
+export { type LogOptions, type RunningLog, registerLog, startLog, versionsRead } from './runtime.ts'
+export { stretchSince } from './since.ts'
 export { topologyOf } from './topology.ts'
 export { tracePublished } from './tracing.ts'
 export { createWakeups, type Wakeups } from './wakeup.ts'

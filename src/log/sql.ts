@@ -160,6 +160,25 @@ export async function areOthers(database: Database, process: string): Promise<bo
   return row?.are_there ?? true
 }
 
+const GIVE_BACK = statement(
+  'log.give_back',
+  `with no_member as (delete from log.member where process = $1 and grp = $2)
+   update log.lease set owner = null, expires_at = '-infinity' where owner = $1 and grp = $2`,
+)
+/** What leaving does, for one group. */
+export async function giveBack(database: Database, process: string, group: string): Promise<void> {
+  await database.query(GIVE_BACK, [process, group])
+}
+
+const FORGET_DEAD = statement(
+  'log.forget_dead',
+  `delete from log.member where expires_at < log.now() - interval '1 day'`,
+)
+/** Memberships of processes that were killed: they count for nothing, and would only become more. */
+export async function forgetDead(database: Database): Promise<void> {
+  await database.query(FORGET_DEAD)
+}
+
 const LEAVE = statement('log.leave', 'select log.leave($1)')
 export async function leave(database: Database, process: string): Promise<void> {
   await database.query(LEAVE, [process])
@@ -180,20 +199,21 @@ export async function registerGroup(
 
 const RETRIES = statement(
   'log.requested_retries',
-  `select key, partition from log.parked_key
+  `select key, partition, requests from log.parked_key
    where grp = $1 and partition = any ($2) and retry_requested_at is not null
    order by retry_requested_at, key limit 20`,
 )
 export function requestedRetries(database: Database, group: string, partitions: readonly number[]) {
-  return database.query<{ key: string; partition: number }>(RETRIES, [group, partitions])
+  return database.query<{ key: string; partition: number; requests: number }>(RETRIES, [group, partitions])
 }
 
 const PARKED_NEXT = statement(
   'log.parked_next',
-  'select sequence, event from log.parked where grp = $1 and key = $2 order by sequence limit $3',
+  'select sequence, edits, event from log.parked where grp = $1 and key = $2 order by sequence limit $3',
 )
+export type ParkedRow = { sequence: bigint; edits: number; event: Record<string, unknown> }
 export function parkedNext(tx: Tx, group: string, key: string, limit: number) {
-  return tx.query<{ sequence: bigint; event: Record<string, unknown> }>(PARKED_NEXT, [group, key, limit])
+  return tx.query<ParkedRow>(PARKED_NEXT, [group, key, limit])
 }
 
 const UNPARK = statement('log.unpark', 'delete from log.parked where grp = $1 and key = $2 and sequence = any ($3)')
@@ -214,14 +234,28 @@ export async function releaseKey(tx: Tx, group: string, key: string): Promise<vo
 const REFUSED = statement(
   'log.retry_failed',
   `with failed as (
-     update log.parked set error = $3, attempts = attempts + 1
-     where grp = $1 and key = $2 and sequence = (select min(sequence) from log.parked where grp = $1 and key = $2)
+     update log.parked set error = $6, attempts = attempts + 1
+     where grp = $1 and key = $2 and sequence = $4 and edits = $5
+     returning sequence
    )
-   update log.parked_key set retry_requested_at = null where grp = $1 and key = $2`,
+   update log.parked_key set retry_requested_at = null
+   where grp = $1 and key = $2 and requests = $3 and exists (select from failed)`,
 )
-/** The retry failed again: says why, and waits to be asked anew. */
-export async function retryFailed(database: Database, group: string, key: string, error: string): Promise<void> {
-  await database.query(REFUSED, [group, key, error])
+export type FailedRetry = {
+  group: string
+  key: string
+  requests: number
+  sequence: bigint
+  edits: number
+  error: string
+}
+/**
+ * The retry failed again: says why, and waits to be asked anew. Where the event was edited or discarded meanwhile, or a retry
+ * asked for again, that stands. Only under the checkpoint's lock.
+ */
+export async function retryFailed(tx: Tx, failed: FailedRetry): Promise<void> {
+  const { group, key, requests, sequence, edits, error } = failed
+  await tx.query(REFUSED, [group, key, requests, sequence, edits, error])
 }
 
 /** Offsets and generations beyond 2^53 stay exact in JSON as text. */

@@ -12,6 +12,7 @@ import { openDatabase } from '#kernel/postgres-database'
 import { systemRandom } from '#kernel/random'
 import type { LoopReport } from '#log'
 import type { RiskScorer } from '#risk'
+import type { Spool } from '#spool'
 import { createDatabase } from './database.ts'
 import type { StripeEvent } from './stripe-events.ts'
 import { until } from './until.ts'
@@ -50,6 +51,9 @@ export type AppSettings = {
   readonly scorer?: RiskScorer
   readonly process?: string
   readonly webhooks?: AppOptions['webhooks']
+  readonly erasures?: AppOptions['erasures']
+  /** The caller's to close, after the app has stopped. */
+  readonly spool?: Spool
 }
 
 export type PaymentAsked = { key: string; tenant?: string; mode?: Mode } & Partial<PaymentFields>
@@ -193,6 +197,8 @@ function optionsOf({
   scorer,
   process: name,
   webhooks,
+  erasures,
+  spool,
   report,
 }: Given): AppOptions {
   const unreachable: HttpFetch = () => Promise.reject(new Error('nothing is called here'))
@@ -203,6 +209,8 @@ function optionsOf({
     risk: { perCustomerAMinute: 1_000_000, perMerchantAMinute: 1_000_000, amountMax: 1_000_000_000_000 },
     ...(scorer ? { scorer } : {}),
     ...(webhooks ? { webhooks } : {}),
+    ...(erasures ? { erasures } : {}),
+    ...(spool ? { spool } : {}),
     process: name ?? `process_${process.pid}_${++processes}`,
     report: report ?? (() => {}),
   }

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { constants, inflateRawSync } from 'node:zlib'
+import { constants, inflateRawSync, zstdDecompressSync } from 'node:zlib'
 
 /** What must be found nowhere. None of it is a word that a field's name, a code or a test could hold by chance. */
 export const canaries: Readonly<Record<string, string>> = {
@@ -113,8 +113,19 @@ const memberBytesMax = 4 * 1024 * 1024
 /** How gzip and zlib members begin. */
 const magics = ['1f8b08', '7801', '785e', '789c', '78da'].map((hex) => Buffer.from(hex, 'hex'))
 
-/** What gzip and zlib members in the bytes unpack to, those cut off or followed by other bytes included. */
+/** How Zstandard frames begin (RFC 8878, 3.1.1), and what is unpacked of all that follow each other. */
+const zstdMagic = Buffer.from('28b52ffd', 'hex')
+const framesBytesMax = 64 * 1024 * 1024
+
+/**
+ * What gzip and zlib members in the bytes unpack to, those cut off or followed by other bytes included; and Zstandard
+ * frames, whole ones.
+ */
 function* membersIn(bytes: Buffer): Generator<Buffer> {
+  for (let at = bytes.indexOf(zstdMagic); at !== -1; at = bytes.indexOf(zstdMagic, at + 1)) {
+    const frames = unpackedFrames(bytes.subarray(at))
+    if (frames && frames.length > 0) yield frames
+  }
   for (const magic of magics) {
     for (let at = bytes.indexOf(magic); at !== -1; at = bytes.indexOf(magic, at + 1)) {
       const member = unpacked(bytes.subarray(at + headerBytes(bytes, at), at + memberBytesMax))
@@ -128,6 +139,14 @@ function headerBytes(bytes: Buffer, at: number): number {
   if (bytes[at] !== 0x1f) return 2
   const hasName = ((bytes[at + 3] ?? 0) & 8) !== 0
   return hasName ? bytes.indexOf(0, at + 10) + 1 - at : 10
+}
+
+function unpackedFrames(frames: Buffer): Buffer | undefined {
+  try {
+    return zstdDecompressSync(frames, { maxOutputLength: framesBytesMax })
+  } catch {
+    return undefined
+  }
 }
 
 function unpacked(deflated: Buffer): Buffer | undefined {

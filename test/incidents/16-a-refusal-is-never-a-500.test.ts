@@ -24,6 +24,7 @@ const statuses: Readonly<Record<RefusalCode, number>> = {
   currency_unknown: 422,
   cursor_invalid: 400,
   disk_full: 503,
+  events_archived: 410,
   gateway_account_not_found: 404,
   idempotency_key_invalid: 400,
   idempotency_key_missing: 400,
@@ -45,6 +46,7 @@ const statuses: Readonly<Record<RefusalCode, number>> = {
   webhook_endpoint_not_found: 404,
   webhook_endpoints_too_many: 409,
   webhook_message_not_found: 404,
+  webhook_messages_dropped: 410,
   webhook_url_refused: 422,
 }
 
