@@ -32,6 +32,7 @@ const whyNot = {
   not_cancelable: 'only a payment that is authorized, or waits for its customer, can be canceled',
   not_refundable: 'only money that was captured, and is neither refunded nor disputed, can be refunded',
   operation_under_way: 'another capture or cancellation of it is under way or done',
+  refund_under_way: 'another refund of it is under way, and how much it leaves is not known yet: ask again',
   gateway_not_callable: 'its gateway account is not one that is called from here',
   too_many_operations: 'it has as many operations as a payment may have',
 } as const

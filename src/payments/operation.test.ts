@@ -118,6 +118,9 @@ const possibilities: [
   ['after one refused', 'refund', 100, known([back, refused], [charge('captured')]), 'ch_1 100'],
   ['after one that is named', 'refund', 71, known([back], [charge('captured'), refund('op_1')]), 'amount_too_large 70'],
   ['after one that came back', 'refund', 100, known([], [charge('captured'), refund('op_1', 'failed')]), 'ch_1 100'],
+  ['what the charge tells of one under way', 'refund', 70, known([back], [charge('captured', 30)]), 'refund_under_way'],
+  ['more than either leaves', 'refund', 71, known([back], [charge('captured', 30)]), 'amount_too_large 40'],
+  ['what both leave', 'refund', 40, known([back], [charge('captured', 30)]), 'ch_1 40'],
   ['what only the charge tells of', 'refund', undefined, known([], [charge('captured', 40)]), 'ch_1 60'],
   [
     'what is in dispute',

@@ -14,6 +14,7 @@ export type Impossible =
   | 'not_cancelable'
   | 'not_refundable'
   | 'operation_under_way'
+  | 'refund_under_way'
   | 'amount_too_large'
   | 'gateway_not_callable'
   | 'too_many_operations'
@@ -70,8 +71,9 @@ function refund(
 ): Possibility {
   const sources = lineages.flatMap((lineage) => sourcesIn(state, lineage))
   const [most] = sources.sort((one, other) => other.left - one.left)
-  if (!most || (most.left <= 0 && amount === undefined)) return impossible('not_refundable')
-  const { left, account, object, currency } = most
+  if (!most || (most.left + most.doubted <= 0 && amount === undefined)) return impossible('not_refundable')
+  const { left, doubted, account, object, currency } = most
+  if (left < (amount ?? 1) && left + doubted >= (amount ?? 1)) return impossible('refund_under_way')
   if (left <= 0 || (amount !== undefined && amount > left)) {
     return { ...impossible('amount_too_large'), left: Math.max(0, left) }
   }
@@ -79,7 +81,10 @@ function refund(
   return { isPossible: true, account, object, amount: amount ?? left, currency }
 }
 
-/** The charge of an attempt that took money, with what can still be given back of it: zero or less if nothing. */
+/**
+ * The charge of an attempt that took money, with what can still be given back of it: zero or less if nothing. `doubted`: what
+ * the gateway has told of without naming it may be what is under way here, and is counted twice until it is named.
+ */
 function sourcesIn(state: PaymentState, lineage: Lineage) {
   const charge = lineage.charges.find((one) => current(one) === 'captured' && one.captured > 0)
   if (!charge || phaseOf(lineage) !== 'captured') return []
@@ -95,8 +100,9 @@ function sourcesIn(state: PaymentState, lineage: Lineage) {
     .reduce((sum, { amount }) => sum + amount, 0)
   const captured = capturedOf(lineage).get(currency) ?? 0
   const unidentified = unidentifiedOf(lineage).get(currency) ?? 0
-  const left = captured - given - unidentified - disputed - reservedFor(state, lineage, currency)
-  return [{ account, object, currency, left }]
+  const reserved = reservedFor(state, lineage, currency)
+  const left = captured - given - unidentified - disputed - reserved
+  return [{ account, object, currency, left, doubted: Math.min(unidentified, reserved) }]
 }
 
 /** Another capture or cancellation of the same hold that is not known to have come to nothing. */
