@@ -9,6 +9,7 @@ export type Report = {
   readonly struck: readonly (Struck & { readonly recoveredMs: number | undefined })[]
   readonly begun: number
   readonly accepted: number
+  readonly postponed: number
   readonly silentMs: number
   readonly outcomes: ReadonlyMap<string, number>
   readonly quietMs: number
@@ -38,7 +39,7 @@ export function failuresOf(report: Report): string[] {
 }
 
 export function linesOf(report: Report): string[] {
-  const { seed, seconds, begun, accepted, outcomes, quietMs, silentMs, evidence, struck } = report
+  const { seed, seconds, begun, accepted, postponed, outcomes, quietMs, silentMs, evidence, struck } = report
   const { asked, operations, reported, receivers, log, followed } = evidence
   const facts = sum([...log.values()].map(({ length }) => length))
   return [
@@ -46,6 +47,7 @@ export function linesOf(report: Report): string[] {
     '',
     `${begun} payments begun: ${asked.length} asked for over the API, ${reported.length} reported by webhooks of our own making, the rest by the gateway`,
     `${operations.length} captures, cancellations and refunds; ${accepted} answers with a 2xx, every one of them checked`,
+    `refunds refused for a moment, while the one before was in doubt: ${postponed} times`,
     `attempts by what they ended with: ${[...outcomes].map(([outcome, times]) => `${outcome} ${times}`).join(', ')}`,
     `the longest time in which nothing was accepted: ${duration(silentMs)}; all done ${duration(quietMs)} after the last request`,
     ...receivers.map(

@@ -80,6 +80,7 @@ export async function runChaos(options: RunOptions): Promise<Outcome> {
       struck: struck.map((one) => ({ ...one, recoveredMs: watch.wholeAfter(one.endedAt) })),
       begun: load.begun(),
       accepted: load.journal.acceptedAt.length,
+      postponed: load.journal.postponements(),
       silentMs: longestGap(load.journal.acceptedAt),
       outcomes: client.outcomes(),
       quietMs: quiet.tookMs,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { rm } from 'node:fs/promises'
 import { test } from 'node:test'
 import { mutants } from '../chaos/mutants.ts'
 import { planOf, planOfDeaths } from '../chaos/plan.ts'
@@ -27,7 +28,8 @@ for (const { name } of mutants) {
   test(`it is found out that ${name}`, async () => {
     const about = { seed: 3, minutes: 0.4, processes: 2 }
     const plan = planOfDeaths({ ...about, faults: 3 })
-    const { report } = await runChaos({ ...short, ...about, plan, mutant: name })
+    const { report, directory } = await runChaos({ ...short, ...about, plan, mutant: name })
     assert.notDeepEqual(report.findings, [])
+    await rm(directory, { recursive: true, force: true })
   })
 }

@@ -54,6 +54,8 @@ test('this version and the one before work side by side, whichever of them stays
   await more()
   await leave(after)
   await more()
+  // What only the newer version reads has waited for it.
+  await join(current)
   await load.stop()
 
   assert.deepEqual(load.failures, [])

@@ -28,10 +28,10 @@ const MOVE_HEADS = statement(
 const PASS = statement(
   'harness.pass',
   `update log.checkpoint k set next_offset = h.next_offset
-   from log.partition h where h.topic = k.topic and h.partition = k.partition and k.grp = 'ledger.balances'`,
+   from log.partition h where h.topic = k.topic and h.partition = k.partition and k.topic = 'ledger'`,
 )
 
-/** Entries on an empty log, which the balances have passed, and of which they hold nothing: a projection gone wholly wrong. */
+/** Entries on an empty log, which all who read them have passed, and of which they hold nothing: projections gone wholly wrong. */
 export async function fillLedgerTopic(database: Database, count: number, accounts = 500): Promise<void> {
   const keys = Array.from({ length: KEYS }, (_, n) => `pay_${n}`)
   const partitions = keys.map((key) => partitionOf(key))

@@ -7,6 +7,8 @@ export type Journal = {
   reported(payment: ReportedPayment): void
   /** A 2xx that is not a payment's first. */
   accepted(): void
+  /** A refund that was possible was refused for the moment, one before it being in doubt. */
+  postponed(): void
   /** An answer that no promise allows, with what was asked. */
   broke(claim: string): void
   readonly payments: ReadonlyMap<string, AskedPayment>
@@ -15,6 +17,7 @@ export type Journal = {
   readonly broken: readonly string[]
   /** When anything was accepted, Unix milliseconds, in order. */
   readonly acceptedAt: readonly number[]
+  postponements(): number
 }
 
 export function openJournal(now: () => number): Journal {
@@ -24,6 +27,7 @@ export function openJournal(now: () => number): Journal {
   const reports: ReportedPayment[] = []
   const broken: string[] = []
   const acceptedAt: number[] = []
+  let postponements = 0
 
   const accepted = (): void => void acceptedAt.push(now())
   return {
@@ -43,11 +47,13 @@ export function openJournal(now: () => number): Journal {
     },
     reported: (payment) => void reports.push(payment),
     accepted,
+    postponed: () => void postponements++,
     broke: (claim) => void broken.push(claim),
     payments,
     operations,
     reports,
     broken,
     acceptedAt,
+    postponements: () => postponements,
   }
 }

@@ -75,7 +75,15 @@ export function openMerchant(about: {
   ): Promise<void> => {
     const { n, key, amount } = about
     const path = `/v1/payments/${payment}/${call === 'refund' ? 'refunds' : call}`
-    const answer = await post(path, n, key, amount === undefined ? {} : { amount })
+    const body = amount === undefined ? {} : { amount }
+    let answer = await post(path, n, key, body)
+    const deadline = systemClock.monotonicMs() + DECIDED_WITHIN_MS
+    // A refund that the gateway tells of, and has not named yet, may be the one under way: until it is known nothing is promised.
+    while (isUnderWay(answer) && systemClock.monotonicMs() < deadline) {
+      journal.postponed()
+      await systemClock.sleep(POLL_MS)
+      answer = await post(path, n, key, body)
+    }
     const id = textAt(objectIn(answer), 'id')
     if (answer.status < 300 && id !== undefined) journal.operation({ id, payment, call, amount })
     else journal.broke(`${call} of ${payment} was answered with ${answer.status}: ${answer.body.slice(0, 300)}`)
@@ -148,4 +156,12 @@ function objectIn({ body }: Answered): Readonly<Record<string, unknown>> {
   } catch {
     return {}
   }
+}
+
+function isUnderWay(answer: Answered): boolean {
+  const problem = objectIn(answer)
+  return (
+    textAt(problem, 'code') === 'payment_state_invalid' &&
+    /refund of it is under way/.test(textAt(problem, 'detail') ?? '')
+  )
 }
