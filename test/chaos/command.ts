@@ -1,15 +1,21 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { createModules } from '#app'
 import type { Finding } from './audit/evidence.ts'
 import { found } from './audit/found.ts'
 import type { World } from './world.ts'
 
 const main = join(import.meta.dirname, '../../src/cli/main.ts')
 
+/** As replay knows them: module and projection. */
+const projections = createModules([], { digest: () => '' }).flatMap(({ name, projections: own = [] }) =>
+  own.map((one) => `${name}.${one.name}`),
+)
+
 const questions: readonly (readonly [promise: string, ...args: string[]])[] = [
   ['Balanced', 'verify'],
-  ['Replayable', 'replay', 'ledger.balances', '--compare'],
+  ...projections.map((name) => ['Replayable', 'replay', name, '--compare'] as const),
   ['Accepted is durable', 'spool', 'status'],
   ['Accepted is durable', 'archive', 'verify'],
 ]

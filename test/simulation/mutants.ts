@@ -164,8 +164,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'refunds that are under way reserve nothing',
     file: 'src/payments/possible.ts',
-    find: ' - reservedFor(state, lineage, currency)',
-    replace: ' - reservedFor(state, { ...lineage, charges: [] }, currency)',
+    find: 'const reserved = reservedFor(state, lineage, currency)',
+    replace: 'const reserved = reservedFor(state, { ...lineage, charges: [] }, currency)',
   },
   {
     name: 'a hold is captured and canceled at once',
