@@ -84,7 +84,7 @@ function say(connection: Connection, saying: Saying): Promise<unknown[]> {
 async function execute(connection: Connection, saying: Saying, label: string, settle: (answer: Answer) => void) {
   const { machine } = connection.process
   const cut = machine.takeCut()
-  if (cut === 'before' || machine.isAwayFor(connection)) await machine.lose(connection)
+  if (cut === 'before') await machine.lose(connection)
   const session = await machine.sessionOf(connection)
   if (!session) return settle({ error: new ConnectionLost() })
 
@@ -101,12 +101,8 @@ async function execute(connection: Connection, saying: Saying, label: string, se
     return machine.wait({ connection, sinceMs: machine.scheduler.nowMs, timeoutMs, label, settle })
   }
   connection.isInTransaction = !connection.isAlone && label !== 'commit' && label !== 'rollback'
-  // An error lets go at once of all that its transaction held.
-  if (!connection.isInTransaction || 'error' in answer) machine.letGo()
   connection.idleSinceMs = machine.scheduler.nowMs
   machine.scheduler.note('error' in answer ? `failed: ${String(answer.error)}` : `${answer.rows.length} rows`)
-  if (label === 'delivery.begin' && 'rows' in answer)
-    await machine.begun(connection.process.owner, answer.rows as never)
   if (cut === 'after') {
     await machine.lose(connection)
     return settle({ error: new ConnectionLost() })
