@@ -1,17 +1,8 @@
 import type { Database, SqlValue, Statement, TransactionOptions, Tx } from '#kernel/database'
-import { type Connection, Machine } from './machine.ts'
+import { type Connection, ConnectionLost, Machine } from './machine.ts'
 import type { SimulatedProcess } from './process.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Answer } from './sessions.ts'
-
-/** The connection broke: whether the statement was executed nobody knows. */
-class ConnectionLost extends Error {
-  override name = 'DatabaseFault'
-
-  constructor() {
-    super('the connection to PostgreSQL was lost')
-  }
-}
 
 /** The Database of a simulated process: real sessions, of which the scheduler decides each statement's turn. */
 export function simulatedDatabase(process: SimulatedProcess): Database {
@@ -84,7 +75,7 @@ function say(connection: Connection, saying: Saying): Promise<unknown[]> {
 async function execute(connection: Connection, saying: Saying, label: string, settle: (answer: Answer) => void) {
   const { machine } = connection.process
   const cut = machine.takeCut()
-  if (cut === 'before') await machine.lose(connection)
+  if (cut === 'before' || machine.isAwayFor(connection)) await machine.lose(connection)
   const session = await machine.sessionOf(connection)
   if (!session) return settle({ error: new ConnectionLost() })
 
@@ -101,8 +92,12 @@ async function execute(connection: Connection, saying: Saying, label: string, se
     return machine.wait({ connection, sinceMs: machine.scheduler.nowMs, timeoutMs, label, settle })
   }
   connection.isInTransaction = !connection.isAlone && label !== 'commit' && label !== 'rollback'
+  // An error lets go at once of all that its transaction held.
+  if (!connection.isInTransaction || 'error' in answer) machine.letGo()
   connection.idleSinceMs = machine.scheduler.nowMs
   machine.scheduler.note('error' in answer ? `failed: ${String(answer.error)}` : `${answer.rows.length} rows`)
+  if (label === 'delivery.begin' && 'rows' in answer)
+    await machine.begun(connection.process.owner, answer.rows as never)
   if (cut === 'after') {
     await machine.lose(connection)
     return settle({ error: new ConnectionLost() })

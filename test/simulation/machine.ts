@@ -1,3 +1,4 @@
+import { Disk } from './disk.ts'
 import type { SimulatedProcess } from './process.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Answer, Session, Sessions } from './sessions.ts'
@@ -42,16 +43,31 @@ export class ServerError extends Error {
   }
 }
 
+/** The connection broke: whether the statement was executed nobody knows. */
+export class ConnectionLost extends Error {
+  override name = 'DatabaseFault'
+
+  constructor() {
+    super('the connection to PostgreSQL was lost')
+  }
+}
+
 /** What the processes of a world share: the server, its clock, who waits for whom, and who listens. */
 export class Machine {
   readonly scheduler: Scheduler
   readonly sessions: Sessions
+  readonly disk = new Disk()
   readonly faults: string[] = []
   /** What the next statement meets, if anything. */
   cut: 'before' | 'after' | undefined
   databaseSkewMs = 0
+  /** Until then the server answers no process. */
+  awayUntilMs = 0
   /** Whether all faults are over. */
   isCalm = false
+  /** Sees what deliverers are about to try. */
+  begun: (owner: string, rows: readonly { destination: string }[]) => Promise<void> = async () => {}
+  #hasLetGo = false
   readonly #connections = new Set<Connection>()
   readonly #waiters = new Map<Session, Waiter>()
   readonly #listeners = new Set<{ process: SimulatedProcess; channel: string; heard(payload: string): void }>()
@@ -110,13 +126,26 @@ export class Machine {
     connection.isInTransaction = false
     this.#connections.delete(connection)
     if (!session) return
+    const waiter = this.#waiters.get(session)
     this.#waiters.delete(session)
     await this.sessions.abandon(session)
+    this.letGo()
+    // Whoever waited for a lock is told as well, unless it is gone itself.
+    if (waiter && !connection.process.isDead) this.#answerLater(waiter, { error: new ConnectionLost() })
   }
 
-  /** All sessions of a process that has died. */
-  async loseAll(process: SimulatedProcess): Promise<void> {
+  /** Whether the server is away for whoever has this connection: an owner's or operator's never is. */
+  isAwayFor({ process }: Connection): boolean {
+    return process.isMortal && this.scheduler.nowMs < this.awayUntilMs
+  }
+
+  async loseSessions(process: SimulatedProcess): Promise<void> {
     for (const connection of this.#connections) if (connection.process === process) await this.lose(connection)
+  }
+
+  /** All that a process that has died had of the server. */
+  async loseAll(process: SimulatedProcess): Promise<void> {
+    await this.loseSessions(process)
     for (const listener of this.#listeners) if (listener.process === process) this.#listeners.delete(listener)
   }
 
@@ -137,14 +166,22 @@ export class Machine {
     if (rivals.length > 0) await this.#giveUp(session, waiter)
   }
 
-  /** Hands on the answers of statements that have got their locks. */
+  /** Hands on the answers of statements that have got their locks. Asked for only when somebody may have let go of one. */
   async resumeReleased(): Promise<void> {
+    if (!this.#hasLetGo) return
+    this.#hasLetGo = false
     for (const { session, answer } of await this.sessions.released()) {
       const waiter = this.#waiters.get(session)
       if (!waiter) continue
       this.#waiters.delete(session)
       this.#answerLater(waiter, answer)
+      if (waiter.connection.isAlone || 'error' in answer) this.#hasLetGo = true
     }
+  }
+
+  /** A transaction has ended: locks were let go of. */
+  letGo(): void {
+    this.#hasLetGo = true
   }
 
   /** Time has passed: the server gives up waits that are too long and clients that are too quiet. */
@@ -184,6 +221,7 @@ export class Machine {
   async #giveUp(session: Session, waiter: Waiter): Promise<void> {
     this.#waiters.delete(session)
     await this.sessions.cancel(session)
+    this.letGo()
     this.scheduler.note(`lock timeout of ${waiter.connection.process.owner} ${waiter.label}`)
     this.#answerLater(waiter, { error: new ServerError('55P03', 'canceling statement due to lock timeout') })
   }

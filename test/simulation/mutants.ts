@@ -155,4 +155,90 @@ export const mutants: readonly Mutant[] = [
     find: 'details: seal.seal(key, JSON.stringify(details), detailsContext(tenant))',
     replace: 'details: JSON.stringify(details) + detailsContext(tenant)',
   },
+  {
+    name: 'deliverers have no fence',
+    file: 'src/log/fenced.ts',
+    find: 'new Set(await sql.fence(tx, group, leases))',
+    replace: 'new Set(leases.keys())',
+  },
+  {
+    name: 'refunds that are under way reserve nothing',
+    file: 'src/payments/possible.ts',
+    find: 'const reserved = reservedFor(state, lineage, currency)',
+    replace: 'const reserved = reservedFor(state, { ...lineage, charges: [] }, currency)',
+  },
+  {
+    name: 'a hold is captured and canceled at once',
+    file: 'src/payments/possible.ts',
+    find: `if (isUnderWay(state, lineage)) return impossible('operation_under_way')`,
+    replace: 'isUnderWay(state, lineage)',
+  },
+  {
+    name: 'the key of an operation does not name it',
+    file: 'src/intake/accept-operation.ts',
+    find: 'ports.operationId(offer.payment, offer.call, offer.idempotencyKey)',
+    replace: 'ports.operationId(offer.payment, offer.call, offer.idempotencyKey + offer.traceparent)',
+  },
+  {
+    name: 'a refund that timed out is made anew under another key',
+    file: 'src/gateways/destination.ts',
+    find: '      return client.refund({ ...about, objectId: call.object, amountMinor: call.amount, currency: call.currency })',
+    replace: `      const refund = { ...about, objectId: call.object, amountMinor: call.amount, currency: call.currency }
+      return client.refund(refund).then((first) =>
+        first.outcome === 'unknown' ? client.refund({ ...refund, operationId: \`\${call.operation}again\` }) : first)`,
+  },
+  {
+    name: 'a gateway that knows the payment has done what was asked',
+    file: 'src/payments/decide.ts',
+    find: '  if (!state.operations[operation]?.request) {\n    if (outcome',
+    replace: '  if (state.operations[operation]) {\n    if (outcome',
+  },
+  {
+    name: 'a cancellation that came too late counts as done',
+    file: 'src/payments/operation.ts',
+    find: `return phase === 'canceled' ? { status: 'succeeded' } : { status: 'failed', code: 'captured_first' }`,
+    replace: `return { status: 'succeeded' }`,
+  },
+  {
+    name: 'a partial capture is booked whole',
+    file: 'src/payments/lineage.ts',
+    find: `status === 'captured' || status === 'authorized' ? charge.captured : 0`,
+    replace: `status === 'captured' || status === 'authorized' ? Math.sign(charge.captured) * charge.amount : 0`,
+  },
+  {
+    name: 'sequences of webhooks are taken apart from what they are for',
+    file: 'src/webhooks/fan-out.ts',
+    find: '  const payload = payloads()\n',
+    replace: `  await ${commitsApart("'millrace_webhooks'")}\n  const payload = payloads()\n`,
+  },
+  {
+    name: 'a message is written apart from its delivery',
+    file: 'src/webhooks/fan-out.ts',
+    find: '  return {\n    deliveries: placed',
+    replace: `  await ${commitsApart("'millrace_webhooks'")}\n  return {\n    deliveries: placed`,
+  },
+  {
+    name: 'messages of a payment do not wait for each other',
+    file: 'src/webhooks/fan-out.ts',
+    find: '    destination: destinationOf(endpoint),\n    key,',
+    replace: '    destination: destinationOf(endpoint),\n    key: String(sequence),',
+  },
+  {
+    name: 'a message that fails is given up',
+    file: 'src/webhooks/call.ts',
+    find: 'clock.now() - delivery.firstAttemptAt >= GIVE_UP_AFTER_MS',
+    replace: 'clock.now() - delivery.firstAttemptAt >= GIVE_UP_AFTER_MS / 1e6',
+  },
+  {
+    name: 'a request is answered before the spool has it',
+    file: 'src/spool/spool.ts',
+    find: '    await files.append(own.name, rows)\n',
+    replace: '    void files.append(own.name, rows)\n',
+  },
+  {
+    name: 'what the spool hands over is removed before the log has it',
+    file: 'src/spool/drain.ts',
+    find: '      await door.commit(together(batch.rows))\n      await batch.done(batch.rows)\n',
+    replace: '      await batch.done(batch.rows)\n      await door.commit(together(batch.rows))\n',
+  },
 ]

@@ -2,8 +2,11 @@ import { FetchFailure, type HttpFetch, type HttpRequest, type HttpResponse } fro
 import type { Machine } from './machine.ts'
 import type { SimulatedProcess } from './process.ts'
 
-/** A server out there; what it does it does at once, and truly. `sentAtMs` is what the caller's clock said. */
-export type Remote = (request: HttpRequest, sentAtMs: number) => HttpResponse | 'never'
+/** When a call was sent: what the caller's clock said, and the step of the schedule, which no clock can turn round. */
+export type Sent = { readonly atMs: number; readonly step: number }
+
+/** A server out there; what it does it does at once, and truly. */
+export type Remote = (request: HttpRequest, sent: Sent) => HttpResponse | 'never'
 
 /** How likely each mishap of a call is. */
 const LOST_REQUEST = 0.02
@@ -25,7 +28,7 @@ export class Network {
     request,
   ) => {
     const { scheduler } = this.#machine
-    const sentAtMs = process.nowMs()
+    const sent = { atMs: process.nowMs(), step: scheduler.steps }
     const delayMs = (): number => (this.#machine.isCalm ? 0 : 30 * scheduler.below(2))
     return new Promise((resolve, reject) => {
       const later = (owner: string, label: string, inMs: number, run: () => void) =>
@@ -39,7 +42,7 @@ export class Network {
         reject(new FetchFailure('after_send', 'timeout'))
       })
       later('network', 'request arrives', delayMs(), () => {
-        const response = this.#remote(request, sentAtMs)
+        const response = this.#remote(request, sent)
         if (response === 'never') return
         if (this.#meets(LOST_ANSWER, 'answer_lost', process)) return
         const isLate = this.#meets(LATE_ANSWER, 'answer_late', process)

@@ -4,6 +4,7 @@ import type { Database } from '#kernel/database'
 import type { HttpFetch } from '#kernel/fetch'
 import { type Random, seededRandom } from '#kernel/random'
 import { simulatedDatabase } from './database.ts'
+import type { Disk } from './disk.ts'
 import { EPOCH_MS, type Machine } from './machine.ts'
 import type { Network } from './network.ts'
 
@@ -14,6 +15,8 @@ export type Seams = {
   readonly clock: Clock
   readonly random: Random
   readonly fetch: HttpFetch
+  /** The spool directory, as this process has it open. */
+  openFiles(): ReturnType<Disk['openFiles']>
 }
 
 /** One life of a process. When it dies its promises never settle again, and the next life has another name. */
@@ -21,12 +24,15 @@ export class SimulatedProcess {
   readonly owner: string
   readonly machine: Machine
   readonly seams: Seams
+  /** Whether faults are for it: an owner's or an operator's process has none. */
+  readonly isMortal: boolean
   isDead = false
   isFrozen = false
   clockSkewMs = 0
 
-  constructor(owner: string, seed: string, machine: Machine, network: Network) {
+  constructor(owner: string, seed: string, machine: Machine, network: Network, isMortal = true) {
     this.owner = owner
+    this.isMortal = isMortal
     this.machine = machine
     this.seams = {
       name: owner,
@@ -34,6 +40,7 @@ export class SimulatedProcess {
       clock: this.#clock(),
       random: seededRandom(createHash('sha256').update(`${seed}/${owner}`).digest().readBigUInt64LE()),
       fetch: (request) => network.call(this, request),
+      openFiles: () => machine.disk.openFiles(this),
     }
   }
 

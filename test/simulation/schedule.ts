@@ -1,21 +1,35 @@
 import { statement } from '#kernel/database'
+import { expect } from './auditor/expect.ts'
+import { watchDeliverers } from './auditor/leases.ts'
 import { auditCanaries, auditDrained, auditLog } from './auditor/log.ts'
 import { auditMoney } from './auditor/money.ts'
+import { auditOperations } from './auditor/operations.ts'
 import { auditProbe, type ProbeCall } from './auditor/probe.ts'
+import { auditWebhooks } from './auditor/webhooks.ts'
 import { SimulationFailure } from './machine.ts'
 import type { Remote } from './network.ts'
 import { Gateway } from './outside/gateway.ts'
 import { askFor, planJobs } from './outside/jobs.ts'
 import { PAYMENTS, planPayments, request, type Told } from './outside/merchants.ts'
+import { askForOperation, type ToldOperation } from './outside/operations.ts'
+import { Receiver } from './outside/receiver.ts'
 import type { Sessions } from './sessions.ts'
 import { emptyStore } from './store.ts'
-import { type Parking, type System, startSystem } from './system.ts'
+import {
+  type App,
+  createEndpoint,
+  createSystem,
+  type Parking,
+  type Setting,
+  type System,
+  startSystem,
+} from './system.ts'
 import { World } from './world.ts'
 
 /** Refunds, disputes and payouts that happen at the gateway meanwhile. */
-const HAPPENINGS = 12
+const HAPPENINGS = 10
 /** How far time may leap when all is calm and nothing is left to do but to look again. */
-const LEAP_MS_MAX = 60_000
+const LEAP_MS_MAX = 200_000
 /** Looks at a quiet world before its work is said to have no end. */
 const LOOKS_MAX = 150
 
@@ -66,23 +80,39 @@ class Schedule {
   readonly #parked: Parking[] = []
   readonly #probeCalls: ProbeCall[] = []
   readonly #told: Told[] = []
+  readonly #toldOperations: ToldOperation[] = []
+  readonly #receivers: readonly Receiver[]
+  readonly #owner: App
   #busyClients = 0
 
   constructor(seed: string, sessions: Sessions) {
-    const parked = (parking: Parking): void => void this.#parked.push(parking)
     const remote: Remote = (...call) => this.#answer(...call)
-    this.world = new World(seed, sessions, (seams) => startSystem(seams, this.#poison, parked), remote)
+    this.world = new World(seed, sessions, (seams) => startSystem(seams, setting), remote)
+    const { scheduler, machine } = this.world
+    const setting: Setting = {
+      poison: this.#poison,
+      backlogMax: scheduler.pick([10_000, 10_000, 10_000, 60]),
+      parked: (parking) => void this.#parked.push(parking),
+    }
+    machine.begun = watchDeliverers(sessions.admin)
     this.#gateway = new Gateway(this.world)
+    this.#owner = createSystem(this.world.outsider('owner'), setting)
+    const names = scheduler.chance(0.3) ? ['early', 'late'] : ['early']
+    this.#receivers = names.map((name) => new Receiver(this.world, name, name === 'early'))
   }
 
   async run(): Promise<void> {
     const { world } = this
     const jobs = planJobs(world)
     for (const { job } of jobs) if (job.isPoison) this.#poison.add(job.job)
+    const [early, late] = this.#receivers
+    if (early) this.#client(0, 'endpoint', () => this.#openEndpoint(early))
+    await world.runWhile(() => this.#busyClients > 0, 0)
     world.start()
+    if (late) this.#client(500 * world.scheduler.below(6), 'endpoint', () => this.#openEndpoint(late))
     for (const { job, atMs } of jobs) this.#client(atMs, `job ${job.job}`, () => askFor(world, job))
-    for (const { asked, atMs } of planPayments(world)) {
-      this.#client(atMs, `payment ${asked.key}`, async () => void this.#told.push(await request(world, asked)))
+    for (const planned of planPayments(world)) {
+      this.#client(planned.atMs, `payment ${planned.asked.key}`, () => this.#pay(planned))
     }
     for (let n = 0; n < HAPPENINGS; n++)
       world.later(500 * world.scheduler.below(8), 'at the gateway', () => this.#gateway.happen())
@@ -93,10 +123,35 @@ class Schedule {
     await this.#audit(jobs.map(({ job }) => job))
   }
 
-  #answer: Remote = (request, sentAtMs) => {
-    if (!request.url.startsWith('http://probe.test')) return this.#gateway.answer(request, sentAtMs)
+  async #pay({ asked, wishes }: ReturnType<typeof planPayments>[number]): Promise<void> {
+    const { world } = this
+    const told = await request(world, asked)
+    this.#told.push(told)
+    if (told.kind !== 'accepted') return
+    for (const wish of wishes) {
+      this.#client(wish.inMs, `${wish.call} ${asked.key}`, async () => {
+        this.#toldOperations.push(await askForOperation(world, told.id, wish))
+      })
+    }
+  }
+
+  /** An owner's connection never breaks, but waits like every other. */
+  async #openEndpoint(receiver: Receiver): Promise<void> {
+    const { url, patterns } = receiver
+    try {
+      receiver.knows(await createEndpoint(this.#owner, url, patterns))
+    } catch {
+      await this.world.sleep(500, 'the owner tries again')
+      await this.#openEndpoint(receiver)
+    }
+  }
+
+  #answer: Remote = (request, sent) => {
+    const receiver = this.#receivers.find(({ url }) => url === request.url)
+    if (receiver) return receiver.answer(request)
+    if (!request.url.startsWith('http://probe.test')) return this.#gateway.answer(request, sent.atMs)
     const call = JSON.parse(request.body ?? '{}')
-    if (call.kind === 'send') this.#probeCalls.push({ ...call, clockMs: sentAtMs })
+    if (call.kind === 'send') this.#probeCalls.push({ ...call, clockMs: sent.atMs, sentAtStep: sent.step })
     const isKnown = this.#probeCalls.some(({ id }) => id === call.id)
     return { status: isKnown ? 200 : 404, headers: {}, body: '{}' }
   }
@@ -132,7 +187,7 @@ class Schedule {
       const left = await workLeft(world)
       if (left.parked > 0) void this.#retry()
       if (!hasStopped || this.#busyClients > 0 || this.#gateway.webhooksUnderWay > 0) return false
-      const isIdle = left.now === 0 && left.parked === 0
+      const isIdle = left.now === 0 && left.parked === 0 && world.machine.disk.waiting === 0
       if (isIdle && left.inMs === null) return true
       // Those who have come up since.
       if (world.hasSeveral) stopOthers()
@@ -146,8 +201,11 @@ class Schedule {
     const { admin } = this.world.machine.sessions
     await auditLog(admin)
     await auditDrained(admin)
+    expect(this.world.machine.disk.asides === 0, 'set aside in the spool, though nothing was damaged')
     await auditProbe(admin, { jobs, parked: this.#parked, probeCalls: this.#probeCalls })
     await auditMoney(admin, { told: this.#told, gateway: this.#gateway })
+    await auditOperations(admin, { asked: this.#toldOperations, gateway: this.#gateway })
+    await auditWebhooks(admin, this.#receivers)
     await auditCanaries(admin)
   }
 }
@@ -159,7 +217,8 @@ async function workLeft({ machine }: World<System>): Promise<{ now: number; park
   const { rows } = await machine.sessions.admin.query({
     name: 'simulation.work_left',
     text: `select (select count(*) from log.checkpoint c join log.partition p using (topic, partition)
-         where c.next_offset < p.next_offset)::int as now,
+         where c.next_offset < p.next_offset)::int
+         + (select count(*) from webhooks.position where pushed < next_sequence - 1)::int as now,
        (select count(*) from log.parked_key)::int as parked,
        extract(epoch from least(
          (select min(due_at) from log.timer where fired_at is null),

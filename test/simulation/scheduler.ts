@@ -32,6 +32,7 @@ export class Scheduler {
 
   /** The kind of step that drags in this schedule: commits that drag hold their locks for long. */
   readonly #slow: string | undefined
+  #hasty: string | undefined
 
   constructor(random: Random) {
     this.random = random
@@ -58,7 +59,9 @@ export class Scheduler {
   /** A dead process's continuations may still run, to their next await; what they ask for is not done. */
   add(task: Omit<Task, 'weight'>): Task {
     const slowness = this.#slow !== undefined && task.label.startsWith(this.#slow) ? 0.02 : 1
-    const weight = (this.#weights.get(task.owner) ?? 1) * (LAZINESS[this.below(LAZINESS.length)] ?? 1) * slowness
+    const laziness = LAZINESS[this.below(LAZINESS.length)] ?? 1
+    const isHasty = this.#hasty !== undefined && task.label.startsWith(this.#hasty)
+    const weight = isHasty ? HASTE : (this.#weights.get(task.owner) ?? 1) * laziness * slowness
     const weighted = { ...task, weight }
     if (!this.#dead.has(task.owner)) this.#tasks.add(weighted)
     return weighted
@@ -85,6 +88,11 @@ export class Scheduler {
   /** How often an owner is chosen in comparison with others: slow processes make the schedules that nobody thinks of. */
   weigh(owner: string, weight: number): void {
     this.#weights.set(owner, weight)
+  }
+
+  /** Steps of this kind go before all others from now on. */
+  hasten(label: string): void {
+    this.#hasty = label
   }
 
   get hasReady(): boolean {
@@ -137,6 +145,7 @@ export class Scheduler {
 
 /** Some tasks lie about for long while others run ahead: what is rare in the field is common here. */
 const LAZINESS = [1, 1, 1, 0.1, 0.01]
+const HASTE = 100
 
 /** Lets all continuations run: what is settled has had its consequences. */
 export async function quiet(): Promise<void> {

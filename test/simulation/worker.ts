@@ -12,7 +12,7 @@ const [name = ''] = process.argv.slice(2)
 const url = await createStore(serverUrl, name, async (database) => {
   const fetch = () => Promise.reject(new Error('nothing is called while the store is made'))
   const seams = { name: 'setup', database, clock: systemClock, random: systemRandom, fetch }
-  await createSystem(seams, new Set(), () => {}).prepare()
+  await createSystem(seams, { poison: new Set(), backlogMax: 1, parked: () => {} }).prepare()
 })
 const sessions = await Sessions.open(url)
 

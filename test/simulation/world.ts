@@ -23,6 +23,7 @@ const MISHAPS = [
   'cut_after',
   'clock_step',
   'database_clock_step',
+  'database_away',
 ] as const
 
 /** Processes, their scheduler and their faults: everything between a seed and the end of its schedule. */
@@ -68,7 +69,7 @@ export class World<App extends Running> {
 
   /** A database connection of somebody who never fails: an operator's. */
   outsider(name: string): Seams {
-    return this.#newProcess(name).seams
+    return this.#newProcess(name, false).seams
   }
 
   /** Work of the outside at a later time. */
@@ -120,7 +121,11 @@ export class World<App extends Running> {
   /** No more faults: the frozen go on, clocks are right again, calls get through. */
   calm(): void {
     this.machine.isCalm = true
+    // What comes back together is settled together: turns of one are dear and find little.
+    this.scheduler.hasten('http')
+    this.scheduler.weigh('outside', 1_000)
     this.machine.databaseSkewMs = 0
+    this.machine.awayUntilMs = 0
     this.#mishapsAt.length = 0
     for (const { process } of this.#slots) {
       process.clockSkewMs = 0
@@ -198,6 +203,10 @@ export class World<App extends Running> {
       case 'database_clock_step':
         this.machine.databaseSkewMs = this.scheduler.pick([-5_000, -1_000, 1_000, 5_000])
         return task.run()
+      case 'database_away':
+        this.machine.awayUntilMs = this.scheduler.nowMs + 200 + this.scheduler.below(3_000)
+        for (const { process } of this.#slots) await this.machine.loseSessions(process)
+        return task.run()
     }
   }
 
@@ -220,8 +229,8 @@ export class World<App extends Running> {
     )
   }
 
-  #newProcess(owner: string): SimulatedProcess {
-    return new SimulatedProcess(owner, this.#seed, this.machine, this.network)
+  #newProcess(owner: string, isMortal = true): SimulatedProcess {
+    return new SimulatedProcess(owner, this.#seed, this.machine, this.network, isMortal)
   }
 
   /** What comes from outside comes at its time; loops that only look again may as well look a little later. */

@@ -88,8 +88,11 @@ function expectedStatuses(id: string, asked: Asked, gateway: Gateway): string[] 
   if (intent.status === 'canceled') return ['canceled']
   if (intent.status !== 'succeeded' || !charge) return ['failed']
   if (gateway.disputes.some((dispute) => dispute.charge === charge.id && dispute.status !== 'won')) return ['disputed']
-  if (charge.amount_refunded === 0) return ['captured']
-  return charge.amount_refunded >= charge.amount_captured ? ['refunded'] : ['partially_refunded']
+  // Not the charge's own figure: it counts what a partial capture released.
+  const refunds = gateway.refunds.filter((refund) => refund.charge === charge.id && refund.status === 'succeeded')
+  const refunded = refunds.reduce((sum, { amount }) => sum + amount, 0)
+  if (refunded === 0) return ['captured']
+  return refunded >= charge.amount_captured ? ['refunded'] : ['partially_refunded']
 }
 
 /** Account and currency to minor units, debits positive. */
@@ -139,7 +142,9 @@ function expectedBalances(told: readonly Told[], gateway: Gateway): Balances {
     move(receivable, payableOf(charge.id), charge.amount_captured, charge.currency)
     move(fees, receivable, charge.balance_transaction?.fee ?? 0, charge.currency)
   }
-  for (const { charge, amount, currency } of gateway.refunds) move(payableOf(charge), receivable, amount, currency)
+  for (const { charge, amount, currency, status } of gateway.refunds) {
+    if (status === 'succeeded') move(payableOf(charge), receivable, amount, currency)
+  }
   for (const { charge, amount, currency, status, balance_transactions } of gateway.disputes) {
     move(disputed, receivable, amount, currency)
     if (status === 'won') move(receivable, disputed, amount, currency)

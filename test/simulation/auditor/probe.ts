@@ -9,6 +9,7 @@ export type ProbeCall = {
   readonly payload: { readonly job: string; readonly notAfter: number | null }
   readonly destination: string
   readonly clockMs: number
+  readonly sentAtStep: number
 }
 
 export type ProbeEvidence = {
@@ -132,13 +133,16 @@ async function auditCalls(admin: pg.Client, { probeCalls: calls }: ProbeEvidence
   auditOrderOfCalls(calls, deliveries)
 }
 
-/** Deliveries of a destination and key begin in the order in which they were decided. */
+/**
+ * Deliveries of a destination and key begin in the order in which they were decided. A call that was given up may still
+ * arrive after the next: what was sent can't be called back.
+ */
 function auditOrderOfCalls(
   calls: readonly ProbeCall[],
   deliveries: readonly { id: string; key: string; destination: string }[],
 ) {
   const first = new Map<string, number>()
-  for (const [at, { id }] of calls.entries()) if (!first.has(id)) first.set(id, at)
+  for (const { id, sentAtStep } of calls) first.set(id, Math.min(sentAtStep, first.get(id) ?? sentAtStep))
   const last = new Map<string, number>()
   for (const { id, key, destination } of deliveries) {
     const at = first.get(id)

@@ -1,17 +1,42 @@
 import { sign } from '#gateways/stripe'
 import type { HttpRequest, HttpResponse } from '#kernel/fetch'
 import { type Bank, BankRefusal, createBank, type Done } from '../../../src/gateways/simulated/bank.ts'
+import type { Folder } from '../../../src/gateways/simulated/folders.ts'
 import type { Charge, Dispute, Intent, Payout, ProducedEvent, Refund } from '../../../src/gateways/simulated/objects.ts'
-import { handleApi } from '../../../src/gateways/simulated/routes.ts'
+import { type ApiResult, handleApi } from '../../../src/gateways/simulated/routes.ts'
 import { EPOCH_MS } from '../machine.ts'
 import { ACCOUNT, type System } from '../system.ts'
 import type { World } from '../world.ts'
+import type { Wish } from './operations.ts'
 
 /** A call for money, with the clock of the process that made it. */
 export type MoneyCall = { readonly payment: string; readonly clockMs: number; readonly trueMs: number }
 
+/** A capture, cancellation or refund as the gateway met it: done, not noticed at all, or refused with a code. */
+export type OperationCall = {
+  /** Its idempotency key. */
+  readonly operation: string
+  readonly call: Wish['call']
+  readonly intent: Intent | undefined
+  readonly isDone: boolean
+  readonly refusal: string | undefined
+}
+
 const WEBHOOK_TRIES_MAX = 400
 const BEAT_MS = 500
+const HAPPENINGS = [
+  'refund',
+  'refund',
+  'refund',
+  'dispute',
+  'close',
+  'capture',
+  'capture',
+  'cancel',
+  'fail_refund',
+  'payout',
+  'own',
+] as const
 
 /** The gateway out there: what it did is the truth about the money. Its webhooks are late, repeated and shuffled. */
 export class Gateway {
@@ -20,6 +45,9 @@ export class Gateway {
   readonly disputes: Dispute[] = []
   readonly payouts: Payout[] = []
   readonly calls: MoneyCall[] = []
+  readonly operations: OperationCall[] = []
+  /** Intents with which something was done here that nobody asked for. */
+  readonly meddledWith = new Set<Intent>()
   webhooksUnderWay = 0
   readonly #world: World<System>
   readonly #bank: Bank
@@ -45,12 +73,19 @@ export class Gateway {
     }
     const known = this.#answers.get(key)
     if (known) return known
-    const { first, events } = handleApi(request, this.#bank)
-    this.intents.push(...this.#bank.intentsOf(payment ?? '').filter((it) => !this.intents.includes(it)))
-    this.#send(events)
-    const response = responseOf(first)
-    this.#answers.set(key, response)
-    return response
+    const result = handleApi(request, this.#bank)
+    const folder = this.#bank.folder(result.object ?? aboutOf(pathname, input))
+    if (folder) this.#file(folder)
+    const call = callOf(pathname)
+    if (call) this.operations.push({ ...effectOf(result), operation: key, call, intent: folder?.intent })
+    this.#send(result.events)
+    this.#answers.set(key, responseOf(result.answer))
+    return responseOf(result.first)
+  }
+
+  #file({ intent, refunds }: Folder): void {
+    if (!this.intents.includes(intent)) this.intents.push(intent)
+    this.refunds.push(...refunds.filter((refund) => !this.refunds.includes(refund)))
   }
 
   /** Something happens at the gateway that nobody here asked for: a refund, a dispute, a capture, a payout. */
@@ -64,13 +99,16 @@ export class Gateway {
 
   #happen(): void {
     const { scheduler } = this.#world
-    const intent = scheduler.pick(this.intents)
+    const happening = scheduler.pick(HAPPENINGS)
+    const isOfHold = happening === 'capture' || happening === 'cancel'
+    const intent = scheduler.pick(isOfHold ? this.intents.filter(isHeld) : this.intents)
     const charge = intent?.latest_charge
-    switch (
-      scheduler.pick(['refund', 'refund', 'refund', 'dispute', 'close', 'capture', 'cancel', 'payout', 'own'] as const)
-    ) {
+    switch (happening) {
       case 'refund':
-        if (charge) this.#keep(this.refunds, this.#bank.refund(charge.id, 1 + scheduler.below(charge.amount)))
+        if (intent && charge) {
+          this.#keep(this.refunds, this.#bank.refund(charge.id, 1 + scheduler.below(charge.amount)))
+          this.meddledWith.add(intent)
+        }
         break
       case 'dispute':
         if (charge) this.#keep(this.disputes, this.#bank.dispute(charge.id))
@@ -81,11 +119,18 @@ export class Gateway {
         break
       }
       case 'capture':
-        if (intent) this.#send(this.#bank.captureIntent(intent.id).events)
-        break
       case 'cancel':
-        if (intent) this.#send(this.#bank.cancelIntent(intent.id).events)
+        if (intent) {
+          const end = happening === 'capture' ? this.#bank.captureIntent : this.#bank.cancelIntent
+          this.#send(end(intent.id).events)
+          this.meddledWith.add(intent)
+        }
         break
+      case 'fail_refund': {
+        const refund = scheduler.pick(this.refunds)
+        if (refund) this.#send(this.#bank.failRefund(refund.id).events)
+        break
+      }
       case 'payout': {
         const done = this.#bank.payout(scheduler.pick(['eur', 'usd', 'jpy']))
         if (done) this.#keep(this.payouts, done)
@@ -150,4 +195,23 @@ export class Gateway {
 
 function responseOf(answer: 'never' | { status: number; body: string }): HttpResponse | 'never' {
   return answer === 'never' ? answer : { status: answer.status, headers: {}, body: answer.body }
+}
+
+function isHeld({ status }: Intent): boolean {
+  return status === 'requires_capture'
+}
+
+function callOf(path: string): OperationCall['call'] | undefined {
+  const [, verb] = /\/(capture|cancel|refund)s?$/.exec(path) ?? []
+  return verb === 'capture' || verb === 'cancel' || verb === 'refund' ? verb : undefined
+}
+
+/** What a call is about: an intent in its address, or a charge. */
+function aboutOf(path: string, input: { readonly charge?: string }): string {
+  return input.charge ?? path.split('/')[3] ?? ''
+}
+
+function effectOf({ object, answer }: ApiResult): Pick<OperationCall, 'isDone' | 'refusal'> {
+  const isRefused = answer !== 'never' && answer.status >= 400 && answer.status < 500
+  return { isDone: object !== undefined, refusal: isRefused ? String(JSON.parse(answer.body).error.code) : undefined }
 }

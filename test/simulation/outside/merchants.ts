@@ -3,6 +3,7 @@ import { brandId, type TenantId } from '#kernel/ids'
 import { EPOCH_MS } from '../machine.ts'
 import { ACCOUNT, AMOUNT_MAX, type System } from '../system.ts'
 import type { World } from '../world.ts'
+import { planOperations, type Wish } from './operations.ts'
 
 export const PAYMENTS = 50
 const TRIES_MAX = 8
@@ -28,15 +29,21 @@ export type Told =
   | { readonly kind: 'gave_up'; readonly asked: Asked }
 
 const METHODS = [
-  ...Array.from({ length: 38 }, () => 'pm_sim_approve'),
-  ...Array.from({ length: 6 }, () => 'pm_sim_decline'),
-  ...Array.from({ length: 6 }, () => 'pm_sim_timeout_after_charge'),
+  ...Array.from({ length: 114 }, () => 'pm_sim_approve'),
+  ...Array.from({ length: 18 }, () => 'pm_sim_decline'),
+  ...Array.from({ length: 18 }, () => 'pm_sim_timeout_after_charge'),
+  // Three questions and a minute each: one after the other, dear.
   'pm_sim_timeout_before_charge',
   'pm_sim_error_500',
 ]
+const LATER_FATES = ['timeout_after_charge', 'timeout_before_charge', 'error_500_after_charge', 'decline'] as const
+
+/** A payment that will be asked for, and what is to be done with it once it was accepted. */
+type Planned = { readonly asked: Asked; readonly wishes: readonly Wish[]; readonly atMs: number }
 
 /** The merchants' requests, spread over three seconds; some keys come twice with two bodies. */
-export function planPayments({ scheduler }: World<System>): { asked: Asked; atMs: number }[] {
+export function planPayments(world: World<System>): Planned[] {
+  const { scheduler } = world
   const plan = Array.from({ length: PAYMENTS }, (_, n) => {
     const atMs = 500 * scheduler.below(3)
     const amount = scheduler.chance(0.05) ? AMOUNT_MAX + 1 : 100 + scheduler.below(50_000)
@@ -46,15 +53,23 @@ export function planPayments({ scheduler }: World<System>): { asked: Asked; atMs
       amount,
       currency: scheduler.pick(['EUR', 'USD', 'JPY']),
       method: scheduler.pick(METHODS) ?? 'pm_sim_approve',
-      isManual: scheduler.chance(0.15),
+      isManual: scheduler.chance(0.2),
       expiresAt: scheduler.chance(0.2) ? EPOCH_MS + atMs + 300 + scheduler.below(3_000) : undefined,
     }
-    return { asked, atMs }
+    const wishes = planOperations(world, asked)
+    return { asked: { ...asked, method: methodFor(world, asked, wishes) }, wishes, atMs }
   })
   const conflicts = plan.slice(0, 2).map(({ asked, atMs }) => {
-    return { asked: { ...asked, amount: asked.amount + 1 }, atMs: atMs + 500 * scheduler.below(2) }
+    return { asked: { ...asked, amount: asked.amount + 1 }, wishes: [], atMs: atMs + 500 * scheduler.below(2) }
   })
   return [...plan, ...conflicts]
+}
+
+/** Where something is done with a payment it should come to that, as a rule, and go wrong only then. */
+function methodFor({ scheduler }: World<System>, { method }: Asked, [wish]: readonly Wish[]): string {
+  if (!wish || scheduler.chance(0.2)) return method
+  const fate = scheduler.pick([...LATER_FATES, ...LATER_FATES.map(() => undefined)])
+  return fate === undefined ? 'pm_sim_approve' : `pm_sim_on_${wish.call}_${fate}`
 }
 
 /** A client that asks until it is answered: with the same key, at whichever process takes it, sometimes once too often. */
