@@ -88,7 +88,8 @@ function byRemainder(whole: bigint, weights: readonly bigint[], total: bigint): 
   return remainders.map(({ index }) => index)
 }
 
-function divideHalfEven(dividend: bigint, divisor: bigint): bigint {
+/** Rounded half to even. The divisor must not be zero. */
+export function divideHalfEven(dividend: bigint, divisor: bigint): bigint {
   const negative = dividend < 0n !== divisor < 0n
   const [n, d] = [dividend < 0n ? -dividend : dividend, divisor < 0n ? -divisor : divisor]
   const [quotient, twice] = [n / d, (n % d) * 2n]
