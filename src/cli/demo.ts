@@ -1,7 +1,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import { chmod, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { issueApiKey } from '#access'
 import type { GatewayAccount } from '#gateways'
 import { systemClock } from '#kernel/clock'
@@ -9,6 +9,7 @@ import { type Config, loadConfig } from '#kernel/config'
 import { UsageError } from '#kernel/errors'
 import { systemFetch } from '#kernel/fetch'
 import { seededRandom, systemRandom } from '#kernel/random'
+import { writeJournal } from '#ledger'
 import { type Call, type Command, wholeNumber } from './command.ts'
 import {
   ACQUIRER,
@@ -23,6 +24,7 @@ import {
   type Stage,
   startReceiver,
 } from './demo/index.ts'
+import { writeTo } from './journal.ts'
 import { type Platform, type SimulatedAccount, startPlatform } from './platform.ts'
 import { progressLine } from './progress.ts'
 import { writeSecret } from './secret-file.ts'
@@ -45,6 +47,7 @@ export const demo: Command = {
     },
     seed: { type: 'string', value: 'S', summary: `Another seed is another day (${SEED})` },
     corpus: { type: 'string', value: 'DIR', summary: 'Also send the recorded Stripe events in DIR/stripe/events' },
+    export: { type: 'string', value: 'FILE', summary: 'Write its journal into a file, for hledger' },
     keep: { type: 'boolean', summary: 'Leave the platform running afterwards, until Ctrl-C' },
   },
   details: [
@@ -106,8 +109,18 @@ async function runDemo(call: Call, demo: Demo): Promise<number> {
   call.print(
     isRight(sections) ? '\nEvery figure adds up.' : '\nSomething does not add up: see the lines that say WRONG.',
   )
+  await exportJournal(call, platform)
   if (call.isSet('keep')) await keepRunning(call, demo, platform, stage.apiKey)
   return isRight(sections) ? 0 : 1
+}
+
+async function exportJournal(call: Call, { app }: Platform): Promise<void> {
+  const file = call.text('export')
+  if (file === undefined) return
+  const path = resolve(call.cwd, file)
+  const whose = { tenant: TENANT, mode: 'test' }
+  const count = await writeTo(path, (write) => writeJournal(app.databases.read, whose, 'hledger', write))
+  call.print(`\nWrote ${count} entries to ${path}: hledger -f ${path} balance`)
 }
 
 async function setUp({ config, seed, stopping, undo }: Demo, progress: Stage['progress']) {

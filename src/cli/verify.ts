@@ -1,24 +1,29 @@
 import { heldLong } from '#gateways'
 import type { Database } from '#kernel/database'
 import { verifyLedger } from '#ledger'
-import { gaps, listParked } from '#log'
+import { createHistory, gaps, type History, listParked } from '#log'
+import { archiveOf } from './archive.ts'
 import type { Command } from './command.ts'
 import { withDatabase } from './connect.ts'
 import { noteVerification } from './doctor-sql.ts'
 
 export const verify: Command = {
   name: 'verify',
-  summary: 'Check that the ledger balances and the log has no gaps',
+  summary: 'Check that the ledger balances, is as it was sealed, and that the log has no gaps',
   details: [
-    'Checked: every entry and every currency add up to zero, every balance is the sum of its postings, the offsets',
+    'Checked: blocks of entries are as they were sealed, and entries as they are on the log; every entry and currency adds up to zero, every balance is the sum of its postings, the offsets',
     'of every partition are 0, 1, 2 … without a gap. Parked keys and gateway events that have waited for their payment',
     'for over an hour are told as warnings. The exit code is 1 when something is wrong. That it was run is noted in the',
     'database, for `millrace doctor`.',
   ],
   run: (call) =>
-    withDatabase(call, async (database) => {
-      const { findings, checked, entries } = await findingsIn(database)
+    withDatabase(call, async (database, config) => {
+      const archive = archiveOf(config)
+      const history = createHistory({ database, ...(archive ? { archive } : {}) })
+      const { findings, checked, entries, isSealChecked } = await findingsIn(database, history)
       await noteVerification(database, { entries, findings: findings.length }).catch(unlessThereIsNowhere)
+      if (!isSealChecked)
+        call.warn('warning: sealed blocks were not checked: set MILLRACE_ARCHIVE_DIR, which has their entries')
       const [held, parked] = [await heldLong(database), await listParked(database, null)]
       if (held > 0n) call.warn(`warning: gateway events that have waited for their payment for over an hour: ${held}`)
       if (parked.length > 0) call.warn(`warning: parked keys: ${parked.length}; see: millrace parked list`)
@@ -37,8 +42,9 @@ function unlessThereIsNowhere(error: unknown): void {
 /** What is wrong with the books and the log, in words; and how much was looked at. */
 export async function findingsIn(
   database: Database,
-): Promise<{ findings: readonly string[]; checked: string; entries: bigint }> {
-  const ledger = await verifyLedger(database)
+  history?: History,
+): Promise<{ findings: readonly string[]; checked: string; entries: bigint; isSealChecked: boolean }> {
+  const ledger = await verifyLedger(database, history)
   const missing = await gaps(database)
   const findings = [
     ...ledger.findings,
@@ -47,6 +53,7 @@ export async function findingsIn(
         `${topic}/${partition} has ${events} events and should have ${next_offset}`,
     ),
   ]
-  const { entries, postings } = ledger
-  return { findings, checked: `${entries} entries, ${postings} postings`, entries: BigInt(entries) }
+  const { entries, postings, blocks } = ledger
+  const checked = `${entries} entries, ${postings} postings`
+  return { findings, checked, entries: BigInt(entries), isSealChecked: blocks !== undefined }
 }

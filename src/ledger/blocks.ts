@@ -1,0 +1,27 @@
+import type { EventOf, HandlerContext } from '#log'
+import { type Block, type OpenBlock, type SealedEntry, seal } from './block.ts'
+import { openBlocks, writeBlocks } from './block-sql.ts'
+import { entrySourceOf } from './entry-source.ts'
+import type { entryPosted } from './events.ts'
+
+type Posted = EventOf<typeof entryPosted>
+
+/** Adds entries to the blocks of their partitions, in the order of the log, and seals those that are full or over. */
+export async function sealEntries(entries: readonly Posted[], tx: HandlerContext['tx']): Promise<void> {
+  if (entries.length === 0) return
+  const open = await openBlocks(tx, [...new Set(entries.map(({ partition }) => partition))])
+  const closed: Block[] = []
+  const grown = new Map<number, OpenBlock>()
+  for (const event of entries) {
+    const { partition, offset } = event
+    const next = seal(grown.get(partition) ?? open.get(partition), { partition, offset }, sealedEntry(event))
+    if (next.closed) closed.push(next.closed)
+    grown.set(partition, next.open)
+  }
+  await writeBlocks(tx, closed, [...grown.values()])
+}
+
+function sealedEntry({ tenant, mode, key, time, data }: Posted): SealedEntry {
+  const { entry, source, purpose, effectiveAt, postings } = data
+  return { tenant, mode, entry, source: entrySourceOf(key, source), purpose, effectiveAt, bookedAt: time, postings }
+}
