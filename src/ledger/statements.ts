@@ -1,0 +1,74 @@
+import { type EventOf, partitionOf, projection } from '#log'
+import { sealEntries } from './blocks.ts'
+import { entrySourceOf } from './entry-source.ts'
+import { entryPosted } from './events.ts'
+import { addDays, addLines, type DayRow, type LineRow } from './statement-sql.ts'
+
+/**
+ * What is told of entries afterwards, outside the write path: every posting as a line of its account, sums by day, and the
+ * blocks that seal them. A line is booked when the log took its event.
+ */
+export const statements = projection({
+  name: 'statements',
+  reads: [entryPosted],
+  tables: ['ledger.line', 'ledger.day', 'ledger.block', 'ledger.open_block'],
+  fold: async (entries, tx) => {
+    const lines = entries.flatMap(linesOf)
+    if (lines.length === 0) return
+    await addLines(tx, lines)
+    await addDays(tx, daysOf(entries))
+    await sealEntries(entries, tx)
+  },
+})
+
+/** What of a posted entry its lines are made of. */
+type Posted = Pick<EventOf<typeof entryPosted>, 'key' | 'time'> & {
+  readonly tenant: string
+  readonly mode: string
+  readonly data: Pick<EventOf<typeof entryPosted>['data'], 'source' | 'effectiveAt' | 'postings'>
+}
+
+export function linesOf({ tenant, mode, key, time, data }: Posted): LineRow[] {
+  const { effectiveAt } = data
+  return data.postings.map(({ account, currency, amount }, place) => {
+    return {
+      tenant,
+      mode,
+      account,
+      currency,
+      effectiveAt,
+      source: entrySourceOf(key, data.source),
+      place,
+      bookedAt: time,
+      amount,
+    }
+  })
+}
+
+export function daysOf(entries: readonly Posted[]): DayRow[] {
+  const sums = new Map<
+    string,
+    { at: Omit<DayRow, 'debit' | 'credit' | 'entries'>; debit: bigint; credit: bigint; entries: number }
+  >()
+  for (const { tenant, mode, key, time, data } of entries) {
+    const [effectiveDay, bookedDay, stripe] = [dayOf(data.effectiveAt), dayOf(time), partitionOf(key)]
+    for (const { account, currency, amount } of data.postings) {
+      const at = { tenant, mode, account, currency, effectiveDay, bookedDay, stripe }
+      const name = Object.values(at).join('\n')
+      const sum = sums.get(name) ?? { at, debit: 0n, credit: 0n, entries: 0 }
+      const minor = BigInt(amount)
+      if (minor > 0n) sum.debit += minor
+      else sum.credit -= minor
+      sum.entries++
+      sums.set(name, sum)
+    }
+  }
+  return [...sums.values()].map(({ at, debit, credit, entries: count }) => {
+    return { ...at, debit: `${debit}`, credit: `${credit}`, entries: count }
+  })
+}
+
+/** Of the calendar in UTC, as in 2026-11-21. */
+function dayOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10)
+}
