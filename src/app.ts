@@ -1,7 +1,7 @@
 import { access, createKeyRing, type KeySnapshot } from '#access'
 import { type AttemptReport, type Destination, deliveryGroup, enqueue, startDeliverer } from '#delivery'
+import { createRates, createRecordRates, fx } from '#fx'
 import {
-  bodySubjects,
   createGateways,
   createIsCallable,
   createRoute,
@@ -14,7 +14,6 @@ import {
   createAcceptOperation,
   createAcceptPayment,
   createAcceptWebhook,
-  customerToken,
   type OperationOffer,
   type PaymentOffer,
   paymentMethodContext,
@@ -32,7 +31,7 @@ import type { Random } from '#kernel/random'
 import { createSeal, type Seal } from '#kernel/seal'
 import { type AddressGuard, createAddressGuard } from '#kernel/ssrf'
 import { noTracer, type Tracer } from '#kernel/tracing'
-import { createLedger } from '#ledger'
+import { createLedger, createLedgerCommands, createRevaluation } from '#ledger'
 import {
   createDoor,
   createRecentTraces,
@@ -46,13 +45,14 @@ import {
   roleOf,
   startLog,
 } from '#log'
-import { createJudge, createPayments, inbox, operationInbox, type PaymentsPorts, paymentsOfCustomer } from '#payments'
+import { createJudge, createPayments, inbox, operationInbox, type PaymentsPorts } from '#payments'
 import * as paymentEvents from '#payments/events'
 import { assess, createVelocityRules, type RiskScorer, type VelocityLimits } from '#risk'
 import { secrets } from '#secrets'
 import { createSpoolingDoor, type Spool } from '#spool'
 import { administerWebhooks, BACKLOG_DEFAULT, createWebhooks, startWebhooks, webhookGroup } from '#webhooks'
 import { createAcceptedBefore } from './accepted-before.ts'
+import { eraseCustomer } from './erase-customer.ts'
 import { createSpooledPayments } from './spooled-payments.ts'
 
 /** All that reaches the outside: what a simulation replaces. */
@@ -128,6 +128,7 @@ export function createApp(options: AppOptions) {
   const destinations = gatewayDestinations(accounts, { seal, fetch, paymentMethodContext })
   const keys = createKeyRing(databases.read, options.keySnapshot)
   const acceptedBefore = createAcceptedBefore(databases.read, clock)
+  const rates = createRates(databases.read)
 
   const acceptPayment = createAcceptPayment({
     door: spooling ?? door,
@@ -180,6 +181,10 @@ export function createApp(options: AppOptions) {
   return {
     tracer,
     endpoints,
+    ledger: createLedgerCommands({ work: databases.door, read: databases.read, wakeups, random, clock, seal }),
+    rates,
+    recordRates: createRecordRates({ database: databases.door, wakeups, random }),
+    revalue: createRevaluation({ work: databases.door, read: databases.read, wakeups, clock, ratesAt: rates.ratesAt }),
     modules,
     destinations,
     keys,
@@ -281,6 +286,7 @@ export function createModules(
       paymentDisputeLost: paymentEvents.paymentDisputeLost,
       payoutPaid: paymentEvents.payoutPaid,
     }),
+    fx,
     createWebhooks({ types: webhookTypes, backlogMax }),
   ]
 }
@@ -334,17 +340,4 @@ function open(offer: WebhookOffer, accounts: readonly GatewayAccount[], seal: Se
   if (!account) return { status: 'account_not_found' as const }
   const { body, signature, traceparent } = offer
   return openWebhook({ account, body, signature, traceparent, now: clock.now() }, seal)
-}
-
-async function eraseCustomer(database: Database, seal: Seal, tenant: string, customer: string): Promise<number> {
-  const token = customerToken(seal.digest, tenant, customer)
-  const payments = await paymentsOfCustomer(database, tenant, token)
-  const subjects = [
-    `person:${token}`,
-    ...payments.map((payment) => `payment:${payment}`),
-    ...(await bodySubjects(database, tenant, payments)),
-  ]
-  let destroyed = 0
-  for (const subject of subjects) destroyed += await seal.erase(tenant, subject)
-  return destroyed
 }

@@ -7,9 +7,12 @@ import { asyncApi, config, topology } from './documents.ts'
 import { erase } from './erase.ts'
 import { showEvents, tail } from './events.ts'
 import { exportCommand } from './export.ts'
+import * as fx from './fx.ts'
 import { importCommand } from './import.ts'
+import { journal } from './journal.ts'
 import * as keys from './keys.ts'
 import * as parked from './parked.ts'
+import { proof } from './proof.ts'
 import { replay } from './replay.ts'
 import { restore } from './restore.ts'
 import * as secrets from './secrets.ts'
@@ -27,6 +30,8 @@ export const commands: readonly Command[] = [
   simulator,
   doctor,
   verify,
+  proof,
+  journal,
   replay,
   tail,
   showEvents,
@@ -48,6 +53,9 @@ export const commands: readonly Command[] = [
   secrets.set,
   secrets.list,
   secrets.remove,
+  fx.importRates,
+  fx.listRates,
+  fx.revalue,
   erase,
   backup.take,
   backup.follow,

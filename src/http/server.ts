@@ -1,12 +1,13 @@
 import { createCallers } from '#access'
 import type { App, RunningApp } from '#app'
+import { fxRoutes, ratesOn } from '#fx'
 import { createRateLimiter, customerToken, intakeRoutes, operationRoutes, type RateLimit } from '#intake'
 import type { Clock } from '#kernel/clock'
 import { createHttpServer, type HttpServer } from '#kernel/http'
 import { StartFailure } from '#kernel/postgres/start'
 import type { Random } from '#kernel/random'
 import type { Logger } from '#kernel/telemetry'
-import { accountBalances, ledgerRoutes, listAccounts, trialBalance } from '#ledger'
+import { accountBalances, ledgerApi, listAccounts, trialBalance } from '#ledger'
 import { listPayments, paymentListRoutes, paymentRoutes } from '#payments'
 import { webhookRoutes } from '#webhooks'
 import { createAdmission } from './admission.ts'
@@ -122,12 +123,25 @@ function joinRoutes(
     list: (about) => listPayments(database, about),
     customerToken: (tenant, customer) => customerToken(app.seal.digest, tenant, customer),
   })
-  ledgerRoutes(server, {
+  ledgerApi(server, {
     callers,
-    trialBalance: (about) => trialBalance(database, about),
+    clock,
+    cursors: app.cursors,
+    database,
+    seal: app.seal,
+    ...app.ledger,
+    ratesAt: app.rates.ratesAt,
+    revalue: app.revalue,
+    trialBalance: (about, asOf) => trialBalance(database, about, asOf),
     accountBalances: (about) => accountBalances(database, about),
     listAccounts: (about) => listAccounts(database, about),
-    cursors: app.cursors,
+    findSettings: app.ledger.accounts.find,
+  })
+  fxRoutes(server, {
+    callers,
+    clock,
+    record: app.recordRates,
+    ratesOn: (whose, day) => ratesOn(database, whose, day),
   })
   eventRoutes(server, { callers, follower, streams, cursors: app.cursors, types: publicTypes(app.modules) })
   webhookRoutes(server, { callers, cursors: app.cursors, endpoints: app.endpoints })

@@ -19,6 +19,27 @@ export const refusals = {
   idempotency_key_missing: { status: 400, title: 'The header Idempotency-Key is required' },
   idempotency_key_invalid: { status: 400, title: 'The header Idempotency-Key must be 1 to 255 characters' },
   idempotency_key_reused: { status: 409, title: 'This idempotency key belongs to a request with another body' },
+  account_closed: { status: 422, title: 'The account is closed' },
+  account_exists: { status: 409, title: 'There is an account of this name with other settings' },
+  account_kind_invalid: { status: 422, title: 'An account of this name cannot be of this kind' },
+  account_not_guarded: { status: 422, title: 'A condition can only be set on a guarded account' },
+  account_unknown: { status: 422, title: 'There is no account of this name' },
+  ceiling_exceeded: { status: 422, title: 'The account would have more than its ceiling' },
+  condition_failed: { status: 409, title: 'A condition of the entry does not hold' },
+  currency_mismatch: { status: 422, title: 'The account takes another currency' },
+  entry_not_found: { status: 404, title: 'No entry has this source' },
+  entry_reversed: { status: 409, title: 'The entry has been reversed' },
+  hold_ended: { status: 409, title: 'The hold has been posted or voided, or has expired' },
+  hold_exceeded: { status: 422, title: 'The amount is larger than what is held' },
+  hold_not_found: { status: 404, title: 'No hold has this id' },
+  id_reused: { status: 409, title: 'This id belongs to something else' },
+  insufficient_funds: { status: 422, title: 'The account would have less than its floor' },
+  limit_invalid: { status: 422, title: 'The account is past the limit already' },
+  linked_refused: { status: 409, title: 'Another of the linked entries was refused' },
+  period_invalid: { status: 422, title: 'The books cannot be closed or opened up to this time' },
+  reason_invalid: { status: 422, title: 'The reason must be plain words, and nothing personal' },
+  period_closed: { status: 422, title: 'The period of the effective time is closed' },
+  unbalanced: { status: 422, title: 'The postings of a currency do not add up to zero' },
   account_not_found: { status: 404, title: 'No account has this id' },
   internal: { status: 500, title: 'Something went wrong on our side; it has been recorded' },
   log_unavailable: {
@@ -30,6 +51,9 @@ export const refusals = {
   payment_state_invalid: { status: 409, title: 'The payment is not in a state in which that can be done' },
   payment_rejected: { status: 422, title: 'The payment was refused by the risk rules' },
   rate_limited: { status: 429, title: 'This API key sends more requests than it may' },
+  rate_exists: { status: 409, title: 'There is another rate of this source and day' },
+  rate_unknown: { status: 422, title: 'No exchange rate is known for these currencies on this day' },
+  revaluation_passed: { status: 409, title: 'A later day has been revalued already' },
   route_not_found: { status: 404, title: 'There is nothing here' },
   method_not_allowed: { status: 405, title: 'This address does not take that method' },
   signature_invalid: { status: 400, title: 'The webhook signature does not match its body' },
@@ -54,13 +78,19 @@ export class Refusal extends Error {
   readonly field: string | undefined
   /** For 429 and 503: when to try again, in seconds. */
   readonly retryAfterSeconds: number | undefined
+  /** Members of the problem that go with its code, as `available` and `needed`. */
+  readonly members: Readonly<Record<string, string>>
 
-  constructor(code: RefusalCode, about: { detail?: string; field?: string; retryAfterSeconds?: number } = {}) {
+  constructor(
+    code: RefusalCode,
+    about: { detail?: string; field?: string; retryAfterSeconds?: number; members?: Record<string, string> } = {},
+  ) {
     super(about.detail ?? refusals[code].title)
     this.code = code
     this.status = refusals[code].status
     this.field = about.field
     this.retryAfterSeconds = about.retryAfterSeconds
+    this.members = about.members ?? {}
   }
 }
 

@@ -15,7 +15,7 @@ export type Problem = {
 export const problemType = 'application/problem+json; charset=utf-8'
 
 export function toProblem(refusal: Refusal, traceId: string): Problem {
-  const { code, status, field, message } = refusal
+  const { code, status, field, message, members } = refusal
   const { title } = refusals[code]
   return {
     type: `/errors/${code}`,
@@ -25,6 +25,7 @@ export function toProblem(refusal: Refusal, traceId: string): Problem {
     ...(field === undefined ? {} : { field }),
     code,
     traceId,
+    ...members,
   }
 }
 

@@ -1,6 +1,21 @@
 import { Type } from 'typebox'
 import { eventType } from '#log'
 
+const Minor = Type.String({ pattern: '^-?[0-9]{1,30}$' })
+const Whole = Type.String({ pattern: '^-?[0-9]{1,60}$' })
+const currency = Type.String({ pattern: '^[A-Z]{3}$' })
+const leg = Type.Object({ account: Type.String(), amount: Minor, currency })
+const conversion = Type.Object({
+  debit: leg,
+  credit: leg,
+  /** The side whose amount was asked for. */
+  given: Type.Union([Type.Literal('debit'), Type.Literal('credit')]),
+  /** Whole units of the credited currency for one of the debited; `effectiveAt` in Unix milliseconds. */
+  rate: Type.Object({ numerator: Whole, denominator: Whole, source: Type.String(), effectiveAt: Type.Integer() }),
+  /** What the other side comes to exactly, less what was booked; in its minor units. */
+  remainder: Type.Object({ numerator: Whole, denominator: Whole }),
+})
+
 /** An entry was booked. Amounts are text, because sums may pass 2^53. Key: payment, else the entry's source. */
 export const entryPosted = eventType({
   type: 'ledger.entry_posted',
@@ -11,6 +26,10 @@ export const entryPosted = eventType({
     purpose: Type.String(),
     /** Unix milliseconds. */
     effectiveAt: Type.Integer(),
+    /** Source of the entry that it undoes. */
+    reverses: Type.Optional(Type.String()),
+    hold: Type.Optional(Type.String()),
+    conversion: Type.Optional(conversion),
     postings: Type.Array(
       Type.Object({
         account: Type.String(),
@@ -20,5 +39,83 @@ export const entryPosted = eventType({
       }),
       { minItems: 2 },
     ),
+  }),
+})
+
+const Amount = Type.String({ pattern: '^[0-9]{1,30}$' })
+
+/** An amount was set aside: it counts in every limit of both accounts until it ends. Key: `hold/` and its id. */
+export const holdPlaced = eventType({
+  type: 'ledger.hold_placed',
+  topic: 'ledger',
+  schema: Type.Object({
+    hold: Type.String(),
+    purpose: Type.String(),
+    debit: Type.String(),
+    credit: Type.String(),
+    amount: Amount,
+    currency: Type.String({ pattern: '^[A-Z]{3}$' }),
+    /** Unix milliseconds. */
+    expiresAt: Type.Optional(Type.Integer()),
+  }),
+})
+
+/** A hold is over: posted, in part or whole, as the entry of the source named; voided; or expired. Key: as before. */
+export const holdEnded = eventType({
+  type: 'ledger.hold_ended',
+  topic: 'ledger',
+  schema: Type.Object({
+    hold: Type.String(),
+    state: Type.Union([Type.Literal('posted'), Type.Literal('voided'), Type.Literal('expired')]),
+    source: Type.Optional(Type.String()),
+  }),
+})
+
+/** The time of a hold is over. Key: as before. */
+export const holdDue = eventType({
+  type: 'ledger.hold_due',
+  topic: 'ledger.timers',
+  schema: Type.Object({ hold: Type.String() }),
+})
+
+const Limit = Type.String({ pattern: '^-?[0-9]{1,30}$' })
+const account = Type.Object({
+  account: Type.String(),
+  type: Type.String(),
+  normalSide: Type.Union([Type.Literal('debit'), Type.Literal('credit')]),
+  currency: Type.Optional(Type.String({ pattern: '^[A-Z]{3}$' })),
+  parent: Type.Optional(Type.String()),
+  /** Of what is available on the normal side, minor units. */
+  floor: Type.Optional(Limit),
+  ceiling: Type.Optional(Limit),
+  isGuarded: Type.Boolean(),
+  isClosed: Type.Boolean(),
+})
+
+/** Somebody opened an account of the ledger. Key: `account/` and its name. */
+export const accountOpened = eventType({ type: 'ledger.account_opened', topic: 'ledger', schema: account })
+
+/** Its limits were changed, or it was closed or opened again: as it is now. Key: as before. */
+export const accountChanged = eventType({ type: 'ledger.account_changed', topic: 'ledger', schema: account })
+
+/** Nothing is booked with an effective time up to it any more. Key: `period`. */
+export const periodClosed = eventType({
+  type: 'ledger.period_closed',
+  topic: 'ledger',
+  schema: Type.Object({
+    /** Unix milliseconds. */
+    through: Type.Integer(),
+  }),
+})
+
+/** What was closed is open again, all of it or what is behind `through`. Key: `period`. */
+export const periodReopened = eventType({
+  type: 'ledger.period_reopened',
+  topic: 'ledger',
+  schema: Type.Object({
+    /** Unix milliseconds. */
+    was: Type.Integer(),
+    through: Type.Optional(Type.Integer()),
+    reason: Type.String(),
   }),
 })

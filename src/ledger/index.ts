@@ -12,11 +12,28 @@ import {
 } from '#log'
 import type * as paymentEvents from '#payments/events'
 import { accountKind } from './accounts.ts'
+import { moveGuards } from './book-sql.ts'
 import { type Entry, entryFor, type Purpose } from './entry.ts'
-import { entryPosted } from './events.ts'
+import {
+  accountChanged,
+  accountOpened,
+  entryPosted,
+  holdDue,
+  holdEnded,
+  holdPlaced,
+  periodClosed,
+  periodReopened,
+} from './events.ts'
+import { expireHolds } from './expire-holds.ts'
 import * as sql from './sql.ts'
+import { type AsOf, balancesAt } from './statement-sql.ts'
+import { statements } from './statements.ts'
 
-export { ledgerRoutes } from './routes.ts'
+export { ledgerApi } from './api.ts'
+export { createLedgerCommands } from './commands.ts'
+export { writeJournal } from './journal.ts'
+export { proveEntry } from './proof.ts'
+export { createRevaluation, type Revaluation } from './revaluation-booking.ts'
 export { unpostedMoney } from './unposted-sql.ts'
 export { verifyLedger } from './verify.ts'
 
@@ -36,9 +53,9 @@ export function createLedger(reads: LedgerReads): Module {
   return {
     name: 'ledger',
     summary: 'Who has how much: double entry, whole and final, and balances that are the sums of their postings.',
-    events: [entryPosted],
-    deciders: [postPayments(reads)],
-    projections: [balances],
+    events: [entryPosted, holdPlaced, holdEnded, holdDue, accountOpened, accountChanged, periodClosed, periodReopened],
+    deciders: [postPayments(reads), expireHolds],
+    projections: [balances, statements],
     facets: [
       { about: 'payment', name: 'postings', show: sql.postingsOf },
       {
@@ -86,10 +103,15 @@ async function post(tx: Tx, facts: readonly MovementFact[], purposes: ReadonlyMa
     tx,
     booked.map(({ row }) => row),
   )
+  const written = booked.filter(({ row }) => fresh.delete(row.id))
+  await moveGuards(
+    tx,
+    written.flatMap(({ entry, row: { tenant, mode } }) =>
+      entry.postings.map((posting) => ({ tenant, mode, ...posting })),
+    ),
+  )
   return {
-    facts: booked
-      .filter(({ row }) => fresh.delete(row.id))
-      .map(({ fact, entry, row }) => follow(fact, entryPosted, postedData(row.id, entry))),
+    facts: written.map(({ fact, entry, row }) => follow(fact, entryPosted, postedData(row.id, entry))),
   }
 }
 
@@ -167,12 +189,20 @@ export type AccountView = {
   readonly entries: bigint
 }
 
-/** Every account of the tenant with what was debited and credited; the sums of both are equal in each currency. */
+/**
+ * Every account of the tenant with what was debited and credited; the sums of both are equal in each currency. Now, or as
+ * it was at an instant.
+ */
 export async function trialBalance(
   database: Database,
   about: { tenant: string; mode: string },
+  asOf: AsOf = { effectiveAt: undefined, bookedAt: undefined },
 ): Promise<AccountView[]> {
-  return (await sql.trialBalance(database, about.tenant, about.mode)).map(accountView)
+  const isNow = asOf.effectiveAt === undefined && asOf.bookedAt === undefined
+  const rows = isNow
+    ? await sql.trialBalance(database, about.tenant, about.mode)
+    : await balancesAt(database, { ...about, account: undefined }, asOf)
+  return rows.map(accountView)
 }
 
 /** A page of accounts by name, and every currency that each has held. */
@@ -191,8 +221,8 @@ export async function accountBalances(
   return (await sql.accountBalances(database, about.tenant, about.mode, about.account)).map(accountView)
 }
 
-function accountView({ account, currency, debit, credit, entries }: sql.BalanceRow): AccountView {
+function accountView({ account, currency, debit, credit, entries, type, normal_side }: sql.BalanceRow): AccountView {
   const kind = accountKind(account)
-  const balance = kind?.normalSide === 'credit' ? credit - debit : debit - credit
-  return { account, type: kind?.type ?? 'unknown', currency, debit, credit, balance, entries }
+  const balance = (normal_side ?? kind?.normalSide) === 'credit' ? credit - debit : debit - credit
+  return { account, type: type ?? kind?.type ?? 'unknown', currency, debit, credit, balance, entries }
 }

@@ -28,7 +28,7 @@ const conversions = fc.record({
 
 test('after every revaluation positions, gains and valuations reconcile, however much was converted meanwhile', async (t) => {
   const [one, other] = await twoApps(t)
-  await one.app.ledgerAccounts.open(whose, { account: 'pot', type: 'liability' }, asked)
+  await one.app.ledger.accounts.open(whose, { account: 'pot', type: 'liability' }, asked)
   const all = fc.sample(conversions, { seed: 41, numRuns: 150 })
   for (const [n, day] of days.entries()) {
     // Those of earlier days among them come late, and two processes book them at once.
@@ -51,7 +51,7 @@ test('after every revaluation positions, gains and valuations reconcile, however
 
 test('a revaluation that was reversed is booked again by the next, and whoever asks is told of their own positions only', async (t) => {
   const [one] = await twoApps(t)
-  await one.app.ledgerAccounts.open(whose, { account: 'pot', type: 'liability' }, asked)
+  await one.app.ledger.accounts.open(whose, { account: 'pot', type: 'liability' }, asked)
   const made = {
     pair: ['EUR', 'USD'] as const,
     amount: 1_000_000n,
@@ -63,7 +63,7 @@ test('a revaluation that was reversed is booked again by the next, and whoever a
   const [first] = await revalue(one, whose, '2026-03-03')
   assert.ok(first?.source)
   const reversal = { kind: 'reversal', id: 'undo', fingerprint: 'f', entry: first.source, effectiveAt: at(1) } as const
-  await one.app.desk.submit({ ...whose, ...asked, commands: [reversal], isLinked: false })
+  await one.app.ledger.desk.submit({ ...whose, ...asked, commands: [reversal], isLinked: false })
   const [again] = await revalue(one, whose, '2026-03-03')
   assert.deepEqual([again?.isRepeated, again?.unrealised], [true, first.unrealised])
   await revalue(one, whose, '2026-03-04')
@@ -109,7 +109,7 @@ async function book({ app }: AppUnderTest, id: string, made: Made, dayMax: numbe
     { ...entry, postings: postingsOf(conversion), conversion, effectiveAt },
     ...(made.isReversed ? [undo] : []),
   ]
-  return (await app.desk.submit({ ...whose, ...asked, commands, isLinked: true })).map(({ status }) => status)
+  return (await app.ledger.desk.submit({ ...whose, ...asked, commands, isLinked: true })).map(({ status }) => status)
 }
 
 function revalue({ app }: AppUnderTest, of: Whose, day: string) {

@@ -1,10 +1,25 @@
 import type { FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
+import type { Clock } from '#kernel/clock'
 import { Refusal } from '#kernel/errors'
 import type { HttpServer } from '#kernel/http'
 import type { Cursors } from '#kernel/http-cursor'
 import { pageLimit, pageOf, pageQuery } from '#kernel/http-page'
+import { shown } from './account-routes.ts'
+import type { AccountSettingsView } from './administer.ts'
+import {
+  baseOf,
+  ConvertedLine,
+  ConvertedTotal,
+  convertedLine,
+  convertedTotal,
+  inBase,
+} from './conversion-of-balances.ts'
 import type { AccountView } from './index.ts'
+import type { RatesAt } from './rate.ts'
+import { AccountSettingsShape } from './shapes.ts'
+import { asOfOf, asOfQuery } from './statement-routes.ts'
+import type { AsOf } from './statement-sql.ts'
 
 type Whose = { readonly tenant: string; readonly mode: string }
 
@@ -14,7 +29,11 @@ export type LedgerRoutePorts = {
     of(request: FastifyRequest): Whose
   }
   readonly cursors: Cursors
-  trialBalance(about: Whose): Promise<readonly AccountView[]>
+  readonly clock: Clock
+  readonly ratesAt: RatesAt
+  /** What an account was opened with, if somebody opened it. */
+  findSettings(about: Whose, account: string): Promise<AccountSettingsView | undefined>
+  trialBalance(about: Whose, asOf?: AsOf): Promise<readonly AccountView[]>
   accountBalances(about: Whose & { readonly account: string }): Promise<readonly AccountView[]>
   listAccounts(
     about: Whose & { readonly after: string; readonly currency: string | undefined; readonly limit: number },
@@ -26,8 +45,14 @@ const Minor = Type.String({ pattern: '^-?\\d+$', description: 'Minor units, as t
 const balance = { currency: Type.String(), debit: Minor, credit: Minor, balance: Minor, entries: Type.String() }
 const kind = { type: Type.String({ description: 'asset, liability, income or expense' }) }
 const Account = Type.Object({ id: Type.String(), ...kind, balances: Type.Array(Type.Object(balance)) })
+const OneAccount = Type.Object({
+  ...Account.properties,
+  settings: Type.Optional({ ...AccountSettingsShape, description: 'Of an account that somebody opened.' }),
+})
 const TrialBalance = Type.Object({
-  accounts: Type.Array(Type.Object({ account: Type.String(), ...kind, ...balance })),
+  accounts: Type.Array(
+    Type.Object({ account: Type.String(), ...kind, ...balance, converted: Type.Optional(ConvertedLine) }),
+  ),
   totals: Type.Array(
     Type.Object({
       currency: Type.String(),
@@ -36,6 +61,7 @@ const TrialBalance = Type.Object({
       difference: Type.String({ description: 'Zero, or the books are wrong.' }),
     }),
   ),
+  converted: Type.Optional(ConvertedTotal),
 })
 const listQuery = Type.Object(
   {
@@ -48,25 +74,45 @@ const listQuery = Type.Object(
 export function ledgerRoutes(server: HttpServer, ports: LedgerRoutePorts): void {
   const { callers } = ports
   const onRequest = callers.check
-  const trialBalance = { summary: 'Balances of all accounts, and their sums', response: { 200: TrialBalance } }
+  const trialBalance = {
+    summary: 'Balances of all accounts, and their sums',
+    description:
+      'Now; or as they were at an instant, by when it happened, by when it was booked, or by both. in shows all of it in one currency too.',
+    querystring: asOfQuery,
+    refusals: ['parameter_invalid', 'rate_unknown'] as const,
+    response: { 200: TrialBalance },
+  }
   server.get('/v1/trial-balance', { onRequest, schema: trialBalance }, async (request) => {
     const { tenant, mode } = callers.of(request)
-    const accounts = await ports.trialBalance({ tenant, mode })
-    return { accounts: accounts.map(lineOf), totals: totalsOf(accounts) }
+    const asOf = asOfOf(request.query)
+    const accounts = await ports.trialBalance({ tenant, mode }, asOf)
+    const totals = totalsOf(accounts)
+    const base = baseOf(request.query.in)
+    if (base === undefined) return { accounts: accounts.map(lineOf), totals }
+    const at = asOf.effectiveAt ?? ports.clock.now()
+    const converted = await inBase(ports.ratesAt, { tenant, mode }, { base, at }, accounts)
+    const lines = accounts.map((account, place) => {
+      const line = converted[place]
+      return { ...lineOf(account), ...(line ? { converted: convertedLine(line) } : {}) }
+    })
+    return { accounts: lines, totals, converted: convertedTotal(base, converted) }
   })
 
   const account = {
     summary: 'The balances of an account',
     params,
     refusals: ['account_not_found'] as const,
-    response: { 200: Account },
+    response: { 200: OneAccount },
   }
   server.get('/v1/accounts/:id', { onRequest, schema: account }, async (request) => {
     const { tenant, mode } = callers.of(request)
-    const lines = await ports.accountBalances({ tenant, mode, account: request.params.id })
+    const account = request.params.id
+    const lines = await ports.accountBalances({ tenant, mode, account })
+    const settings = await ports.findSettings({ tenant, mode }, account)
     const [found] = accountsOf(lines)
-    if (!found) throw new Refusal('account_not_found', { field: 'id' })
-    return found
+    if (!found && !settings) throw new Refusal('account_not_found', { field: 'id' })
+    const { balances = [], ...about } = found ?? { id: account, type: settings?.type ?? 'unknown' }
+    return { ...about, ...(settings ? { settings: shown(settings) } : {}), balances }
   })
 
   const accounts = {

@@ -92,12 +92,26 @@ export async function addToBalances(tx: Tx, changes: readonly BalanceChange[]): 
   await tx.query(ADD, [JSON.stringify(changes)])
 }
 
-export type BalanceRow = { account: string; currency: string; debit: bigint; credit: bigint; entries: bigint }
+export type BalanceRow = {
+  account: string
+  currency: string
+  debit: bigint
+  credit: bigint
+  entries: bigint
+  /** Of accounts that somebody opened. */
+  type: string | null
+  normal_side: 'debit' | 'credit' | null
+}
 
 const TRIAL_BALANCE = statement(
   'ledger.trial_balance',
-  `select account, currency, sum(debit) as debit, sum(credit) as credit, sum(entries) as entries
-   from ledger.balance where tenant = $1 and mode = $2 group by account, currency order by account, currency`,
+  `select b.account, b.currency, b.debit, b.credit, b.entries, a.type, a.normal_side
+   from (
+     select account, currency, sum(debit) as debit, sum(credit) as credit, sum(entries) as entries
+     from ledger.balance where tenant = $1 and mode = $2 group by account, currency
+   ) b
+   left join ledger.account a on a.tenant = $1 and a.mode = $2 and a.account = b.account
+   order by b.account, b.currency`,
 )
 export function trialBalance(database: Database, tenant: string, mode: string): Promise<BalanceRow[]> {
   return database.query<BalanceRow>(TRIAL_BALANCE, [tenant, mode])
@@ -105,8 +119,13 @@ export function trialBalance(database: Database, tenant: string, mode: string): 
 
 const ACCOUNT = statement(
   'ledger.account',
-  `select account, currency, sum(debit) as debit, sum(credit) as credit, sum(entries) as entries
-   from ledger.balance where tenant = $1 and mode = $2 and account = $3 group by account, currency order by currency`,
+  `select b.account, b.currency, b.debit, b.credit, b.entries, a.type, a.normal_side
+   from (
+     select account, currency, sum(debit) as debit, sum(credit) as credit, sum(entries) as entries
+     from ledger.balance where tenant = $1 and mode = $2 and account = $3 group by account, currency
+   ) b
+   left join ledger.account a on a.tenant = $1 and a.mode = $2 and a.account = b.account
+   order by b.currency`,
 )
 export function accountBalances(
   database: Database,
@@ -124,10 +143,15 @@ const PAGE = statement(
      where tenant = $1 and mode = $2 and account > $3 and ($4::text is null or currency = $4)
      group by account order by account limit $5
    )
-   select b.account, b.currency, sum(b.debit) as debit, sum(b.credit) as credit, sum(b.entries) as entries
-   from page join ledger.balance b on b.tenant = $1 and b.mode = $2 and b.account = page.account
-   where $4::text is null or b.currency = $4
-   group by b.account, b.currency order by b.account, b.currency`,
+   select b.account, b.currency, b.debit, b.credit, b.entries, a.type, a.normal_side
+   from (
+     select b.account, b.currency, sum(b.debit) as debit, sum(b.credit) as credit, sum(b.entries) as entries
+     from page join ledger.balance b on b.tenant = $1 and b.mode = $2 and b.account = page.account
+     where $4::text is null or b.currency = $4
+     group by b.account, b.currency
+   ) b
+   left join ledger.account a on a.tenant = $1 and a.mode = $2 and a.account = b.account
+   order by b.account, b.currency`,
 )
 /** The balances of the first accounts by name after one. */
 export function accountPage(

@@ -15,15 +15,15 @@ const asked = { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902
 
 test('an entry is proven by a page of code; one that is changed on the log or in the ledger is found and named', async (t) => {
   const { app, databases, rows, settle, start } = await openApp(t)
-  await app.ledgerAccounts.open(whose, { account: 'cash', type: 'asset' }, asked)
-  await app.ledgerAccounts.open(whose, { account: 'sales', type: 'income' }, asked)
+  await app.ledger.accounts.open(whose, { account: 'cash', type: 'asset' }, asked)
+  await app.ledger.accounts.open(whose, { account: 'sales', type: 'income' }, asked)
   const book = async (prefix: string) => {
     const commands = Array.from({ length: 40 }, (_, n) => {
       const about = { purpose: 'sale', postings: [], conditions: [], effectiveAt: 1_700_000_000_000 }
       const transfers = [{ debit: 'cash', credit: 'sales', amount: 7n, currency: 'EUR' }]
       return { kind: 'entry' as const, id: `${prefix}-${n}`, fingerprint: `${n}`, transfers, ...about }
     })
-    await app.desk.submit({ ...whose, ...asked, commands, isLinked: false })
+    await app.ledger.desk.submit({ ...whose, ...asked, commands, isLinked: false })
   }
   await book('old')
   // As if it had been a while ago: the next entries begin new blocks, which seals these.

@@ -1,6 +1,8 @@
-import type { Database, Tx } from '#kernel/database'
+import type { Database, TransactionOptions, Tx } from '#kernel/database'
+import { changeTimers } from './change-timers.ts'
 import { appendRows, encode } from './codec.ts'
 import type { NewEvent } from './event.ts'
+import type { Decision } from './module.ts'
 import * as sql from './sql.ts'
 
 /**
@@ -23,13 +25,18 @@ export async function fencedTransaction(
   })
 }
 
-/** A transaction whose effects and facts commit together: for what a request or an observation changes at once. */
+/**
+ * A transaction whose effects, timers and facts commit together: for what a request or an observation changes at once. It
+ * runs under the role given, else under the session's own.
+ */
 export async function factsTransaction<Result>(
   database: Database,
-  work: (tx: Tx) => Promise<{ readonly result: Result; readonly facts: readonly NewEvent[] }>,
+  work: (tx: Tx) => Promise<{ readonly result: Result } & Pick<Decision, 'timers'> & Required<Pick<Decision, 'facts'>>>,
+  options: Pick<TransactionOptions, 'role'> = {},
 ): Promise<Result> {
-  return database.transaction({}, async (tx) => {
-    const { result, facts } = await work(tx)
+  return database.transaction(options, async (tx) => {
+    const { result, timers = [], facts } = await work(tx)
+    await changeTimers(tx, timers)
     await appendAll(tx, facts)
     return result
   })

@@ -28,7 +28,7 @@ export {
 } from './event.ts'
 export { factsTransaction, fencedTransaction } from './fenced.ts'
 export { createFollower, eventsArchived, type Followed, type Follower } from './follow.ts'
-export { createHistory } from './history.ts'
+export { createHistory, type History } from './history.ts'
 export { createLinger } from './linger.ts'
 export {
   type Decision,

@@ -1,11 +1,11 @@
 import type { Clock } from '#kernel/clock'
 import type { Database, Tx } from '#kernel/database'
 import { invariant } from '#kernel/invariant'
+import { changeTimers } from './change-timers.ts'
 import { appendRows, decode, encode } from './codec.ts'
 import type { EventType, NewEvent, RecordedEvent } from './event.ts'
 import { type Decision, deliveryGroup, type NewDelivery } from './module.ts'
 import * as sql from './sql.ts'
-import { scheduleRows } from './timer-row.ts'
 
 /** A consumer as the loop runs it: a decider or a projection, made alike. */
 export type Consumer = {
@@ -144,12 +144,7 @@ async function write(
   context: StepContext,
   moveOn: () => Promise<void>,
 ): Promise<string[]> {
-  // A batch may change one timer several times: the last change stands.
-  const changes = new Map(timers.map((change) => ['cancel' in change ? change.cancel : change.schedule.id, change]))
-  const cancels = [...changes.values()].flatMap((change) => ('cancel' in change ? [change.cancel] : []))
-  const schedules = [...changes.values()].flatMap((change) => ('schedule' in change ? [change.schedule] : []))
-  if (cancels.length > 0) await sql.cancel(tx, cancels)
-  if (schedules.length > 0) await sql.schedule(tx, scheduleRows(schedules))
+  const hasTimers = await changeTimers(tx, timers)
   if (deliveries.length > 0) await context.enqueue(tx, deliveries)
   await moveOn()
 
@@ -159,7 +154,7 @@ async function write(
   return [
     ...new Set(encoded.map(({ topic }) => topic)),
     ...new Set(deliveries.map(({ destination }) => deliveryGroup(destination))),
-    ...(schedules.length > 0 ? ['timers'] : []),
+    ...(hasTimers ? ['timers'] : []),
   ]
 }
 

@@ -21,7 +21,7 @@ const names = ['cash', 'sales', 'wallet:ada', 'wallet:bob', 'fees']
 test('hledger makes the same trial balance of the exported journal, to the last decimal', { skip }, async (t) => {
   const { app, databases, settle, start } = await openApp(t)
   await start()
-  for (const account of names) await app.ledgerAccounts.open(whose, { account, type: 'asset' }, asked)
+  for (const account of names) await app.ledger.accounts.open(whose, { account, type: 'asset' }, asked)
   const random = seededRandom(7)
   const pick = <Item>(items: readonly Item[]): Item => {
     const item = items[Math.floor(random.unit() * items.length)]
@@ -39,7 +39,7 @@ test('hledger makes the same trial balance of the exported journal, to the last 
     const about = { purpose: 'sale', postings: [], conditions: [], effectiveAt: 1_700_000_000_000 + n * 3_600_000 }
     return { kind: 'entry' as const, id: `e-${n}`, fingerprint: `${n}`, transfers: [{ ...transfer, amount }], ...about }
   })
-  await app.desk.submit({ ...whose, ...asked, commands, isLinked: false })
+  await app.ledger.desk.submit({ ...whose, ...asked, commands, isLinked: false })
   await settle()
 
   const directory = temporaryDirectory()
