@@ -48,6 +48,7 @@ export async function httpPlatform(): Promise<HttpPlatform> {
       databaseUrl: postgres.url,
       mode: 'test',
       logLevel: 'error',
+      ledger: { charts: {}, templates: {} },
       gateways: {},
       risk: { perCustomerAMinute: 1e6, perMerchantAMinute: 1e9, amountMax: 1e9 },
       rateLimit: { perSecond: 1e6, burst: 1e6 },

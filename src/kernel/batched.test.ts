@@ -27,3 +27,17 @@ test('a batch that fails fails those who were in it, and no other', async () => 
     ['rejected', 'rejected', 'fulfilled'],
   )
 })
+
+test('a batch weighs no more than it may, and what is heavier than that goes alone', async () => {
+  const batches: number[][] = []
+  const ask = batched(
+    10,
+    async (weights: readonly number[]) => {
+      batches.push([...weights])
+      return weights
+    },
+    (weight) => weight,
+  )
+  await Promise.all([4, 6, 1, 25, 3, 3].map(ask))
+  assert.deepEqual(batches, [[4, 6], [1], [25], [3, 3]])
+})
