@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { createRates, createRecordRates, RatesUnreadable, ratesOn, readEcb } from '#fx'
+import { createRates, createRecordRates, RatesUnreadable, ratesOn, readRateFile } from '#fx'
 import { systemClock } from '#kernel/clock'
 import { type Currency, parseCurrency } from '#kernel/currency'
 import { dayOf, isDay } from '#kernel/day'
@@ -8,7 +8,7 @@ import { Refusal, UsageError } from '#kernel/errors'
 import { FetchFailure, systemFetch } from '#kernel/fetch'
 import { formatMoney, money } from '#kernel/money'
 import { systemRandom } from '#kernel/random'
-import { createRevaluation, type Revaluation } from '#ledger'
+import { createRevaluation } from '#ledger'
 import { createWakeups } from '#log'
 import { TENANT } from './accounts.ts'
 import type { Call, Command } from './command.ts'
@@ -22,26 +22,27 @@ const CHANGED_SHOWN = 10
 
 export const importRates: Command = {
   name: 'fx import',
-  summary: 'Take over exchange rates as the European Central Bank publishes them',
+  summary: 'Take over exchange rates as the European Central Bank publishes them, or a table of your own',
   arguments: 'FILE|URL',
   options: {
-    source: { type: 'string', value: 'NAME', summary: 'Whose rates they are; ecb by default' },
+    source: { type: 'string', value: 'NAME', summary: 'Whose rates they are; that of the format by default' },
     replace: { type: 'boolean', summary: 'Replace rates that are known and differ, and record that' },
   },
   details: [
-    'Reads eurofxref-hist.csv (all days) and eurofxref.csv (the last), for every tenant. Safe to repeat: what is known is',
-    'passed over. Where the file says another rate than is known nothing is taken, unless --replace is given.',
+    'Reads eurofxref-hist (all days) and eurofxref (the last), CSV or in their archive, or lines of day,base,currency,rate',
+    'under a --source, for every tenant. Safe to repeat: what is known is passed over. Where the file says another rate than',
+    'is known nothing is taken, unless --replace is given.',
   ],
   async run(call) {
     const [from = ''] = call.arguments
-    const source = sourceOf(call)
-    const { quotes, unknown } = await read(from, call.cwd)
-    if (quotes.length === 0) throw new UsageError(`${from} holds no rates.`)
+    const { rates, unknown, source: published } = await read(from, call.cwd)
+    const source = sourceOf(call, published)
+    if (rates.length === 0) throw new UsageError(`${from} holds no rates.`)
     const { added, replaced, unchanged, changed } = await withDatabase(
       call,
       (database) => {
         const record = createRecordRates({ database, wakeups: createWakeups(), random: systemRandom })
-        return record({ owner: 'installation', source, quotes, isReplacing: call.isSet('replace') })
+        return record({ owner: 'installation', source, rates, isReplacing: call.isSet('replace') })
       },
       'refuse what is missing',
     )
@@ -91,8 +92,8 @@ export const revalue: Command = {
     mode: { type: 'string', value: 'test|live', summary: 'In which books; that of the configuration by default' },
   },
   details: [
-    'At average cost and the rates of the day: realised where a position was reduced, unrealised for the rest. An entry',
-    'for each currency, once for a day; what was booked late is taken up by the next.',
+    'At average cost and the rates of the day, which must be over: realised where a position was reduced, unrealised for',
+    'the rest, which is undone as the next day begins. Once for a day and base; the next takes up what was booked late.',
   ],
   async run(call) {
     const day = dayGiven(call)
@@ -112,40 +113,44 @@ export const revalue: Command = {
   },
 }
 
-function rowOf({ currency, source, isRepeated, quantity, ...amounts }: Revaluation, base: Currency): string[] {
+type Revaluation = Awaited<ReturnType<ReturnType<typeof createRevaluation>>>[number]
+
+function rowOf({ currency, isRepeated, quantity, ...about }: Revaluation, base: Currency): string[] {
   const known = parseCurrency(currency)
-  const inBase = [amounts.cost, amounts.value, amounts.realised, amounts.unrealised]
+  const inBase = [about.cost, about.value, about.realised, about.unrealised]
+  const booked = [about.realisedSource, about.unrealisedSource].filter((source) => source !== undefined)
   return [
     known ? formatMoney(money(quantity, known)) : `${quantity} ${currency}`,
     ...inBase.map((amount) => formatMoney(money(amount, base))),
-    source === undefined ? 'nothing to book' : `${source}${isRepeated ? ' (before)' : ''}`,
+    booked.length === 0 ? 'nothing to book' : `${booked.join(', ')}${isRepeated ? ' (before)' : ''}`,
   ]
 }
 
 async function read(from: string, cwd: string) {
-  const text = /^https?:\/\//.test(from) ? await fetched(from) : await fileText(resolve(cwd, from))
+  const bytes = /^https?:\/\//.test(from) ? await fetched(from) : await contentOf(resolve(cwd, from))
   try {
-    return readEcb(text)
+    return readRateFile(bytes)
   } catch (error) {
     if (error instanceof RatesUnreadable) throw new UsageError(`${from} cannot be taken: ${error.message}.`)
     throw error
   }
 }
 
-async function fileText(path: string): Promise<string> {
+async function contentOf(path: string): Promise<Buffer> {
   try {
-    return await readFile(path, 'utf8')
+    return await readFile(path)
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'
     throw new UsageError(`${path} cannot be read: ${code === 'ENOENT' ? 'there is no such file' : code}.`)
   }
 }
 
-async function fetched(url: string): Promise<string> {
+async function fetched(url: string): Promise<Buffer> {
   const carrier = systemFetch(systemClock)
   try {
-    const { status, body } = await carrier.fetch({ method: 'GET', url, headers: {}, timeoutMs: FETCH_MS })
-    if (status === 200) return body
+    const asked = { method: 'GET', url, headers: {}, timeoutMs: FETCH_MS, decoding: 'latin1' } as const
+    const { status, body } = await carrier.fetch(asked)
+    if (status === 200) return Buffer.from(body, 'latin1')
     throw new UsageError(`${url} answered ${status}, and not 200.`)
   } catch (error) {
     if (error instanceof FetchFailure) throw new UsageError(`${url} could not be fetched: ${error.reason}.`)
@@ -156,7 +161,7 @@ async function fetched(url: string): Promise<string> {
 }
 
 /** A refusal is about what was asked for: who called learns it as of any other option. */
-function inOneLine(error: unknown): never {
+export function inOneLine(error: unknown): never {
   if (error instanceof Refusal) {
     const about = Object.entries(error.members).map(([name, value]) => `${name} ${value}`)
     throw new UsageError([error.message, ...about].join('; '))
@@ -164,8 +169,10 @@ function inOneLine(error: unknown): never {
   throw error
 }
 
-function sourceOf(call: Call): string {
-  const source = call.text('source') ?? 'ecb'
+function sourceOf(call: Call, published: string | undefined): string {
+  const source = call.text('source') ?? published
+  if (source === undefined)
+    throw new UsageError('--source is missing: say whose rates they are, as in --source treasury.')
   if (/^[a-z][a-z0-9_-]{0,39}$/.test(source) && source !== 'caller' && source !== 'same') return source
   throw new UsageError('--source must be small letters, digits, _ and -, and neither caller nor same.')
 }
@@ -183,7 +190,7 @@ function baseOf(call: Call): Currency {
   return base
 }
 
-function whoseOf(call: Call, config: { readonly mode: 'test' | 'live' }) {
+export function whoseOf(call: Call, config: { readonly mode: 'test' | 'live' }) {
   const mode = call.text('mode') ?? config.mode
   if (mode !== 'test' && mode !== 'live') throw new UsageError('--mode must be test or live.')
   return { tenant: call.text('tenant') === undefined ? TENANT : tenantOf(call), mode } as const

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { RatesUnreadable, readEcb } from './ecb.ts'
+import { ecb } from './ecb.ts'
+import { RatesUnreadable, readRates } from './format.ts'
+
+const readEcb = (text: string) => readRates(text, [ecb])
 
 const history = `Date,USD,JPY,CYP,
 2026-11-20,1.0812,162.35,N/A,
@@ -9,9 +12,9 @@ const history = `Date,USD,JPY,CYP,
 const lastDay = `Date, USD, JPY, GBP, \n21 November 2026, 1.0812, 162.35, 0.8344, \n`
 
 test('the history of the ECB is read, day by day', () => {
-  const { quotes, unknown } = readEcb(history)
+  const { rates, unknown } = readEcb(history)
   assert.deepEqual(
-    quotes.map(({ base, currency, day, rate }) => `${base} ${currency} ${day} ${rate}`),
+    rates.map(({ base, currency, day, rate }) => `${base} ${currency} ${day} ${rate}`),
     [
       'EUR USD 2026-11-20 1.0812',
       'EUR JPY 2026-11-20 162.35',
@@ -24,7 +27,7 @@ test('the history of the ECB is read, day by day', () => {
 
 test('the last day, with its blanks and its month in words, is the same', () => {
   assert.deepEqual(
-    readEcb(lastDay).quotes.map(({ currency, day, rate }) => [currency, day, rate]),
+    readEcb(lastDay).rates.map(({ currency, day, rate }) => [currency, day, rate]),
     [
       ['USD', '2026-11-21', '1.0812'],
       ['JPY', '2026-11-21', '162.35'],
@@ -40,7 +43,6 @@ test('line ends of Windows and a mark at the beginning change nothing', () => {
 const broken: readonly (readonly [what: string, text: string, says: RegExp])[] = [
   ['nothing', '', /first line must be/],
   ['a page', '<html>', /first line must be/],
-  ['an archive', 'PK\u0003\u0004…', /ZIP archive/],
   ['a word for a currency', 'Date,Dollar\n', /not Dollar/],
   ['no day', 'Date,USD\nyesterday,1.08\n', /line 2 must begin with a day/],
   ['a day that is none', 'Date,USD\n2026-02-30,1.08\n', /line 2 must begin with a day/],

@@ -1,7 +1,8 @@
 import type { Module } from '#log'
 import { rateReplaced, ratesRecorded } from './events.ts'
 
-export { RatesUnreadable, readEcb } from './ecb.ts'
+export { readRateFile } from './file.ts'
+export { RatesUnreadable } from './format.ts'
 export { createRates, ratesOn } from './rates.ts'
 export { createRecordRates } from './record.ts'
 export { fxRoutes } from './routes.ts'

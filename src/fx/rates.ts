@@ -1,7 +1,7 @@
 import type { Database } from '#kernel/database'
 import { beginOf, dayOf } from '#kernel/day'
 import { type Fraction, fractionOfDecimal, quotient, reduced } from '#kernel/fraction'
-import { findRates, listRates } from './sql.ts'
+import { findRates, lastDays, listRates } from './sql.ts'
 
 /** Whole units of one currency for one whole unit of another: exact, and of one day of one source. */
 export type Rate = Fraction & {
@@ -19,15 +19,21 @@ export type RateAsk = {
 
 type Whose = { readonly tenant: string; readonly mode: string }
 
-/** A query port: what is not known is undefined. */
+/** No rate holds: nobody ever said one, or the last, of the day named, is too old. */
+export type NoRate = { readonly lastDay: string | undefined }
+
+/** A query port: who asks for what is not known is told how long ago it was. */
 export type Rates = {
-  rateAt(whose: Whose, ask: RateAsk): Promise<Rate | undefined>
+  rateAt(whose: Whose, ask: RateAsk): Promise<Rate | NoRate>
   /** For each of the questions, in one statement. */
-  ratesAt(whose: Whose, asks: readonly RateAsk[]): Promise<readonly (Rate | undefined)[]>
+  ratesAt(whose: Whose, asks: readonly RateAsk[]): Promise<readonly (Rate | NoRate)[]>
 }
 
 /** A rate holds for its day and so many after it: over weekends and holidays nothing is published. */
 export const AGE_DAYS_MAX = 7
+
+/** There is no year before, as far as PostgreSQL's days are concerned; nor was there a rate. */
+const EARLIEST = beginOf('0001-01-01')
 
 /**
  * The rate of a day (UTC) is the last on or before it, and not older than a week. Rates of the tenant come before those
@@ -36,16 +42,18 @@ export const AGE_DAYS_MAX = 7
  */
 export function createRates(database: Database): Rates {
   const ratesAt: Rates['ratesAt'] = async (whose, asks) => {
-    const days = asks.map(({ from, to, at }) => ({ from, to, day: dayOf(at) }))
+    const days = asks.map(({ from, to, at }) => ({ from, to, day: dayOf(Math.max(at, EARLIEST)) }))
     const rows = asks.some(({ from, to }) => from !== to) ? await findRates(database, whose, days, AGE_DAYS_MAX) : []
-    const found = new Map(rows.map((row) => [row.place, row]))
+    const found = new Map(rows.map((row) => [row.place, rateOf(row)]))
+    const isMissing = ({ from, to }: RateAsk, place: number): boolean => from !== to && !found.get(place)
+    const stale = asks.some(isMissing) ? await lastDays(database, whose, days) : []
+    const last = new Map(stale.map(({ place, day }) => [place, day]))
     return asks.map(({ from, to, at }, place) => {
-      const row = found.get(place)
       if (from === to) return { ...reduced(1n, 1n), source: 'same', effectiveAt: beginOf(dayOf(at)) }
-      return row && rateOf(row)
+      return found.get(place) ?? { lastDay: last.get(place) }
     })
   }
-  return { ratesAt, rateAt: async (whose, ask) => (await ratesAt(whose, [ask]))[0] }
+  return { ratesAt, rateAt: async (whose, ask) => (await ratesAt(whose, [ask]))[0] ?? { lastDay: undefined } }
 }
 
 function rateOf(row: { source: string; day: string; multiplier: string; divisor: string }): Rate | undefined {

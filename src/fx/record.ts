@@ -4,8 +4,8 @@ import { brandId, type TenantId } from '#kernel/ids'
 import { invariant } from '#kernel/invariant'
 import type { Random } from '#kernel/random'
 import { type EventType, factsTransaction, type NewEvent, roleOf, type Wakeups } from '#log'
+import { type DatedRate, mistakeIn } from './dated-rate.ts'
 import { rateReplaced, ratesRecorded } from './events.ts'
-import { mistakeIn, type Quote } from './quote.ts'
 import * as sql from './sql.ts'
 
 /** Whose rates they are: a tenant's in a mode, or the installation's, which every tenant uses. */
@@ -15,7 +15,7 @@ export type Recording = {
   readonly owner: RateOwner
   /** As in `ecb`. */
   readonly source: string
-  readonly quotes: readonly Quote[]
+  readonly rates: readonly DatedRate[]
   /** What says another rate than is known replaces it. */
   readonly isReplacing: boolean
   /** What asked for it; absent: nothing that is traced. */
@@ -47,15 +47,15 @@ export function createRecordRates(ports: {
   const { database, wakeups, random } = ports
   return async (recording) => {
     const { isReplacing } = recording
-    for (const quote of recording.quotes)
-      invariant(mistakeIn(quote) === undefined, 'a rate is checked before it is kept')
-    const all = distinct(recording.quotes)
+    for (const dated of recording.rates)
+      invariant(mistakeIn(dated) === undefined, 'a rate is checked before it is kept')
+    const all = distinct(recording.rates)
     const differing = await differingIn(database, recording, all)
     const changed = differing.filter(isChanged)
     if (!isReplacing && changed.length > 0) return { added: 0, replaced: 0, unchanged: 0, changed }
     let [added, replaced] = [0, 0]
-    for (const quotes of chunksOf(differing.map(quoteIn))) {
-      const one = await recordChunk(database, random, recording, quotes)
+    for (const rates of chunksOf(differing.map(rateIn))) {
+      const one = await recordChunk(database, random, recording, rates)
       // Somebody recorded it since we looked.
       if (one.changed.length > 0) return { added, replaced, unchanged: 0, changed: one.changed }
       added += one.added
@@ -70,12 +70,12 @@ export function createRecordRates(ports: {
 async function differingIn(
   database: Database,
   { owner, source }: Recording,
-  all: readonly Quote[],
+  all: readonly DatedRate[],
 ): Promise<sql.DifferingRow[]> {
   const options = { role: roleOf('fx'), readOnly: true }
   const differing: sql.DifferingRow[] = []
-  for (const quotes of chunksOf(all)) {
-    const read = (tx: Tx) => sql.differingRates(tx, rowOwner(owner), source, quotes)
+  for (const rates of chunksOf(all)) {
+    const read = (tx: Tx) => sql.differingRates(tx, rowOwner(owner), source, rates)
     differing.push(...(await database.transaction(options, read)))
   }
   return differing
@@ -85,21 +85,21 @@ function isChanged(row: sql.DifferingRow): row is sql.ChangedRow {
   return row.before !== null
 }
 
-function quoteIn({ base, currency, day, after }: Omit<sql.DifferingRow, 'before'>): sql.QuoteRow {
+function rateIn({ base, currency, day, after }: Omit<sql.DifferingRow, 'before'>): sql.RateRow {
   return { base, currency, day, rate: after }
 }
 
-function recordChunk(database: Database, random: Random, recording: Recording, quotes: readonly sql.QuoteRow[]) {
+function recordChunk(database: Database, random: Random, recording: Recording, rates: readonly sql.RateRow[]) {
   const { source, isReplacing } = recording
   const owner = rowOwner(recording.owner)
   return factsTransaction(
     database,
     async (tx) => {
       await sql.lockRates(tx)
-      const changed = (await sql.differingRates(tx, owner, source, quotes)).filter(isChanged)
+      const changed = (await sql.differingRates(tx, owner, source, rates)).filter(isChanged)
       if (!isReplacing && changed.length > 0) return { result: { added: 0, replaced: 0, changed }, facts: [] }
-      const added = await sql.addRates(tx, owner, source, quotes)
-      if (changed.length > 0) await sql.replaceRates(tx, owner, source, changed.map(quoteIn))
+      const added = await sql.addRates(tx, owner, source, rates)
+      if (changed.length > 0) await sql.replaceRates(tx, owner, source, changed.map(rateIn))
       const [from = '', through = ''] = [minOf(added), maxOf(added)]
       const about = { source, rates: added.length, from, through }
       const facts = [
@@ -149,8 +149,8 @@ function factOf<Data>(
 }
 
 /** Of a pair and day that comes twice, the last. */
-function distinct(quotes: readonly Quote[]): Quote[] {
-  return [...new Map(quotes.map((quote) => [`${quote.base}\n${quote.currency}\n${quote.day}`, quote])).values()]
+function distinct(rates: readonly DatedRate[]): DatedRate[] {
+  return [...new Map(rates.map((dated) => [`${dated.base}\n${dated.currency}\n${dated.day}`, dated])).values()]
 }
 
 function chunksOf<Item>(items: readonly Item[]): Item[][] {

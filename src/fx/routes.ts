@@ -5,7 +5,7 @@ import { parseCurrency } from '#kernel/currency'
 import { dayOf, isDay } from '#kernel/day'
 import { Refusal } from '#kernel/errors'
 import type { HttpServer } from '#kernel/http'
-import { mistakeIn, type Quote } from './quote.ts'
+import { type DatedRate, mistakeIn } from './dated-rate.ts'
 import type { ListedRate } from './rates.ts'
 import type { RecordRates } from './record.ts'
 
@@ -78,8 +78,14 @@ export function fxRoutes(server: HttpServer, { callers, clock, record, ratesOn }
       throw new Refusal('body_invalid', { field: 'source', detail })
     }
     const { traceparent } = request
-    const quotes = rates.map(quoteOf)
-    const recorded = await record({ owner: callers.of(request), source, quotes, isReplacing: replace, traceparent })
+    const dated = rates.map(datedRateOf)
+    const recorded = await record({
+      owner: callers.of(request),
+      source,
+      rates: dated,
+      isReplacing: replace,
+      traceparent,
+    })
     const { added, replaced, unchanged, changed } = recorded
     const [first] = changed
     if (!first) return { added, replaced, unchanged }
@@ -108,7 +114,7 @@ export function fxRoutes(server: HttpServer, { callers, clock, record, ratesOn }
   })
 }
 
-function quoteOf(given: { base: string; currency: string; day: string; rate: string }, place: number): Quote {
+function datedRateOf(given: { base: string; currency: string; day: string; rate: string }, place: number): DatedRate {
   const [base, currency] = [parseCurrency(given.base), parseCurrency(given.currency)]
   const at = `rates.${place}`
   if (base === undefined) throw new Refusal('currency_unknown', { field: `${at}.base` })

@@ -11,7 +11,7 @@ test('a day begins at midnight UTC and ends before the next', () => {
 })
 
 test('only days of the calendar are days', () => {
-  assert.deepEqual(['2026-11-21', '2028-02-29'].map(isDay), [true, true])
+  assert.deepEqual(['2026-11-21', '2028-02-29', '0001-01-01'].map(isDay), [true, true, true])
   const none = [
     '2026-02-30',
     '2027-02-29',
@@ -19,6 +19,7 @@ test('only days of the calendar are days', () => {
     '2026-00-10',
     '26-01-01',
     '2026-1-1',
+    '0000-01-01',
     '2026-01-01T00:00:00Z',
     '',
   ]

@@ -54,6 +54,14 @@ test('a redirect is an answer, not followed', async (t) => {
   assert.equal((await fetch({ method: 'GET', url, headers: {}, timeoutMs: 5000 })).status, 302)
 })
 
+test('an answer of any bytes is kept whole where it is asked for', async (t) => {
+  const fetch = openFetch(t)
+  const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
+  const url = await serve(t, (_, response) => void response.end(bytes))
+  const { body } = await fetch({ method: 'GET', url, headers: {}, timeoutMs: 5_000, decoding: 'latin1' })
+  assert.ok(Buffer.from(body, 'latin1').equals(bytes))
+})
+
 test('a refused connection failed before anything was sent', async (t) => {
   const fetch = openFetch(t)
   const server = createTcpServer()

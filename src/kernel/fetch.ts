@@ -11,6 +11,8 @@ export type HttpRequest = {
   readonly timeoutMs: number
   /** Of the body only so many bytes are kept; the rest is read and dropped. Absent: all of it. */
   readonly keepBytes?: number
+  /** How the body of the answer becomes text: `latin1` keeps every byte as a character of its code. UTF-8 by default. */
+  readonly decoding?: 'utf8' | 'latin1'
 }
 
 /** Header names are in lower case; a repeated header is joined by commas. */
@@ -78,7 +80,7 @@ function guardedConnector(guard: AddressGuard): buildConnector.connector {
 function exchange(agent: Agent, clock: Clock, request: HttpRequest): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
     const finished = new AbortController()
-    const handler = new Exchange(request.keepBytes ?? Number.POSITIVE_INFINITY, (outcome) => {
+    const handler = new Exchange(request, (outcome) => {
       // With a reason of ours: making the default one takes 10 µs.
       finished.abort('over')
       if (outcome instanceof FetchFailure) reject(outcome)
@@ -106,10 +108,15 @@ class Exchange implements Dispatcher.DispatchHandler {
   #chunks: Buffer[] = []
   #bytes = 0
   readonly #keepBytes: number
+  readonly #decoding: 'utf8' | 'latin1'
   readonly #settle: (outcome: HttpResponse | FetchFailure) => void
 
-  constructor(keepBytes: number, settle: (outcome: HttpResponse | FetchFailure) => void) {
+  constructor(
+    { keepBytes = Number.POSITIVE_INFINITY, decoding = 'utf8' }: Pick<HttpRequest, 'keepBytes' | 'decoding'>,
+    settle: (outcome: HttpResponse | FetchFailure) => void,
+  ) {
     this.#keepBytes = keepBytes
+    this.#decoding = decoding
     this.#settle = settle
   }
 
@@ -139,7 +146,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    this.#end({ status: this.#status, headers: this.#headers, body: Buffer.concat(this.#chunks).toString('utf8') })
+    const body = Buffer.concat(this.#chunks).toString(this.#decoding)
+    this.#end({ status: this.#status, headers: this.#headers, body })
   }
 
   onResponseError(_: unknown, error: Error): void {

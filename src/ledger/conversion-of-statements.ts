@@ -3,18 +3,26 @@ import type { Whose } from './book-sql.ts'
 import { inMinor } from './conversion.ts'
 import { Minor } from './conversion-of-balances.ts'
 import { RateShape, shownRate } from './conversion-routes.ts'
-import { type RatesAt, unknownRate } from './rate.ts'
+import { knownRate, type RatesAt } from './rate.ts'
+
+/** By which rates a statement is shown in another currency: each line's own, or those of its end. */
+export const RateChoice = Type.Union([Type.Literal('own'), Type.Literal('closing')])
+export type RateChoice = Static<typeof RateChoice>
 
 export const ConvertedStatementLine = Type.Object(
   { currency: Type.String(), debit: Minor, credit: Minor, rate: RateShape },
-  { description: 'In the currency asked for, at the rate of its own day.' },
+  { description: 'In the currency asked for.' },
 )
 
 export const ConvertedStatement = Type.Object(
   {
     currency: Type.String(),
-    opening: { ...Minor, description: 'At the rate of when the page begins.' },
-    closing: { ...Minor, description: 'At the rate of when the page ends.' },
+    rates: {
+      ...RateChoice,
+      description: 'own: each line at the rate of its day; closing: all at the rate of when the statement ends.',
+    },
+    opening: { ...Minor, description: 'At the rate of when the page begins, or the closing rate.' },
+    closing: { ...Minor, description: 'At the rate of when the page ends, or the closing rate.' },
     difference: {
       ...Minor,
       description: 'Closing less opening and lines: what rates have changed meanwhile, and rounding.',
@@ -26,39 +34,52 @@ export const ConvertedStatement = Type.Object(
 type Line = { readonly effective_at: string; readonly debit: string; readonly credit: string }
 type Page<Of extends Line> = { readonly opening: string; readonly data: readonly Of[]; readonly closing: string }
 
-/** A page of a statement, and each amount of it at the rate of its own instant. @throws Refusal `rate_unknown`. */
+export type StatementConversion = {
+  readonly base: string
+  readonly rates: RateChoice
+  readonly isDebit: boolean
+  /** Unix milliseconds: when the page begins and ends, and when the statement does. */
+  readonly openedAt: number
+  readonly closedAt: number
+  readonly through: number
+}
+
+export type ConvertedPage<Of extends Line> = {
+  readonly data: (Of & { readonly converted?: Static<typeof ConvertedStatementLine> })[]
+  readonly converted: Static<typeof ConvertedStatement>
+}
+
+/** A page of a statement in another currency. @throws Refusal `rate_unknown` or `rate_stale`. */
 export async function statementIn<Of extends Line>(
   ratesAt: RatesAt,
   whose: Whose & { readonly currency: string },
-  about: { readonly base: string; readonly isDebit: boolean; readonly openedAt: number; readonly closedAt: number },
+  { base, rates, isDebit, openedAt, closedAt, through }: StatementConversion,
   { opening, data, closing }: Page<Of>,
-) {
-  const { base } = about
+): Promise<ConvertedPage<Of>> {
   const points = [
-    { amount: BigInt(opening), at: about.openedAt },
+    { amount: BigInt(opening), at: openedAt },
     ...data.map(({ debit, credit, effective_at }) => ({
       amount: BigInt(debit) - BigInt(credit),
       at: Date.parse(effective_at),
     })),
-    { amount: BigInt(closing), at: about.closedAt },
+    { amount: BigInt(closing), at: closedAt },
   ]
-  const rates = await ratesAt(
-    whose,
-    points.map(({ at }) => ({ from: whose.currency, to: base, at })),
-  )
-  const worths = points.map(({ amount, at }, place) => {
+  const asks = points.map(({ at }) => ({ from: whose.currency, to: base, at: rates === 'own' ? at : through }))
+  const found = await ratesAt(whose, asks)
+  const worths = points.map(({ amount }, place) => {
+    const ask = asks[place]
     // What is nothing is so at any rate: an account has none before it was first used.
-    if (amount === 0n) return 0n
-    return inMinor(amount, whose.currency, base, rates[place] ?? unknownRate(whose.currency, base, at)).minor
+    if (amount === 0n || !ask) return 0n
+    return inMinor(amount, whose.currency, base, knownRate(found[place], ask)).minor
   })
   const [opened = 0n, closed = 0n] = [worths[0], worths.at(-1)]
   const moved = worths.slice(1, -1).reduce((sum, worth) => sum + worth, 0n)
   const lines = data.map((line, place) => {
-    const [worth = 0n, rate] = [worths[place + 1], rates[place + 1]]
-    return rate ? { ...line, converted: convertedLine(base, worth, shownRate(rate)) } : line
+    const [worth = 0n, rate] = [worths[place + 1], found[place + 1]]
+    return rate && 'numerator' in rate ? { ...line, converted: convertedLine(base, worth, shownRate(rate)) } : line
   })
-  const difference = closed - opened - (about.isDebit ? moved : -moved)
-  const converted = { currency: base, opening: `${opened}`, closing: `${closed}`, difference: `${difference}` }
+  const difference = closed - opened - (isDebit ? moved : -moved)
+  const converted = { currency: base, rates, opening: `${opened}`, closing: `${closed}`, difference: `${difference}` }
   return { data: lines, converted }
 }
 

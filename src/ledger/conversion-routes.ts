@@ -4,21 +4,23 @@ import type { Clock } from '#kernel/clock'
 import type { Database } from '#kernel/database'
 import { Refusal } from '#kernel/errors'
 import type { HttpServer } from '#kernel/http'
+import type { Cursors } from '#kernel/http-cursor'
 import { toMinorNumber } from '#kernel/money'
 import type { Seal } from '#kernel/seal'
 import type { Whose } from './book-sql.ts'
 import { type Conversion, conversionIn, convert } from './conversion.ts'
+import { readQuote } from './conversion-quote.ts'
 import {
   ConversionBody,
   type ConversionRequest,
+  checkBookable,
   conversionCommand,
   conversionRequest,
-  isBookable,
 } from './conversion-request.ts'
 import { type ConversionRow, findConversion } from './conversion-sql.ts'
 import type { Desk } from './desk.ts'
 import { entryId, entrySource } from './entry-source.ts'
-import { type Rate, type RatesAt, unknownRate } from './rate.ts'
+import { knownRate, type Rate, type RatesAt } from './rate.ts'
 import { refusalOf } from './refusal.ts'
 import { ID_PATTERN } from './shapes.ts'
 
@@ -31,6 +33,8 @@ export type ConversionRoutePorts = {
   readonly seal: Pick<Seal, 'digest'>
   readonly desk: Desk
   readonly ratesAt: RatesAt
+  /** Writes quotes. */
+  readonly cursors: Cursors
   /** Where what has been converted is read. */
   readonly database: Database
 }
@@ -52,6 +56,7 @@ const Converted = Type.Object({
   credit: Side,
   given: Type.String({ description: 'debit or credit: the side whose amount was asked for.' }),
   rate: { ...RateShape, description: 'Whole units of the credited currency for one of the debited: exact.' },
+  quoted_at: Type.Optional(Type.String({ description: 'When its rate was quoted, if it was.' })),
   remainder: Type.Object(fraction, {
     description: 'What the other side comes to exactly, less what was booked: a fraction of its minor unit.',
   }),
@@ -70,7 +75,7 @@ export function conversionRoutes(server: HttpServer, ports: ConversionRoutePorts
   const post = {
     summary: 'Convert an amount',
     description:
-      'One entry: the account debited in currency, the account credited in to_currency, and the positions in both. By the rate of the day, or one of yours. Done once under its id; dry_run says what would be booked.',
+      'One entry: the account debited in currency, the account credited in to_currency, and the positions in both. By the rate of the day, one of yours, or one that was quoted. Done once under its id; dry_run says what would be booked.',
     querystring: dryRun,
     body: ConversionBody,
     refusals: [
@@ -83,6 +88,9 @@ export function conversionRoutes(server: HttpServer, ports: ConversionRoutePorts
       'id_reused',
       'insufficient_funds',
       'period_closed',
+      'quote_expired',
+      'quote_invalid',
+      'rate_stale',
       'rate_unknown',
     ] as const,
     response: { 200: Converted, 201: Converted },
@@ -119,26 +127,41 @@ export function conversionRoutes(server: HttpServer, ports: ConversionRoutePorts
 }
 
 /**
- * At the caller's rate or that of the day. Where there is none, or it comes to nothing, and it was done under the id before, as it
- * was done then: who repeats a request gets its answer, whatever rates are known by now.
+ * At the rate that was quoted, the caller's, or that of the day. Where there is none, or it comes to nothing, and it was done
+ * under the id before, as it was done then: who repeats a request gets its answer, whatever rates are known by now.
  */
 async function conversionOf(
-  { ratesAt, database }: ConversionRoutePorts,
+  ports: ConversionRoutePorts,
   whose: Whose,
-  { id, asked, rate: given, effectiveAt }: ConversionRequest,
+  request: ConversionRequest,
 ): Promise<Conversion> {
-  const [from, to] = [asked.debit.currency, asked.credit.currency]
-  const rate: Rate | undefined = given
-    ? { ...given, source: 'caller', effectiveAt }
-    : (await ratesAt(whose, [{ from, to, at: effectiveAt }]))[0]
-  const conversion = rate && convert(asked, rate)
-  if (conversion && isBookable(conversion)) return conversion
-  const before = await findConversion(database, whose, entrySource(id))
-  if (before) return conversionIn(before.details)
-  if (!conversion) return unknownRate(from, to, effectiveAt)
-  const field = asked.given === 'debit' ? 'amount' : 'to_amount'
-  const detail = `${field} must come to at least 1 and at most 2^53 - 1 minor units of the other currency`
-  throw new Refusal('amount_invalid', { field, detail })
+  try {
+    const { rate, quotedAt } = await rateOf(ports, whose, request)
+    const conversion = checkBookable(convert(request.asked, rate))
+    return quotedAt === undefined ? conversion : { ...conversion, quotedAt }
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    const before = await findConversion(ports.database, whose, entrySource(request.id))
+    if (before) return conversionIn(before.details)
+    throw error
+  }
+}
+
+type RateTaken = { readonly rate: Rate; readonly quotedAt?: number }
+async function rateOf(
+  { ratesAt, cursors, clock }: ConversionRoutePorts,
+  whose: Whose,
+  { id, asked, rate, quote, effectiveAt }: ConversionRequest,
+): Promise<RateTaken> {
+  if (quote !== undefined) {
+    const quoted = readQuote(cursors, whose, { id, asked }, quote)
+    if (quoted.expiresAt > clock.now()) return quoted
+    const expired = new Date(quoted.expiresAt).toISOString()
+    throw new Refusal('quote_expired', { field: 'quote', members: { expired_at: expired } })
+  }
+  if (rate) return { rate: { ...rate, source: 'caller', effectiveAt } }
+  const ask = { from: asked.debit.currency, to: asked.credit.currency, at: effectiveAt }
+  return { rate: knownRate((await ratesAt(whose, [ask]))[0], ask) }
 }
 
 function shownRow(id: string, { details, effective_at, id: entry }: ConversionRow, isRepeated: boolean) {
@@ -147,7 +170,7 @@ function shownRow(id: string, { details, effective_at, id: entry }: ConversionRo
 
 function shown(
   { id, entry, isRepeated }: { id: string; entry: string; isRepeated: boolean },
-  { debit, credit, given, rate, remainder }: Conversion,
+  { debit, credit, given, rate, quotedAt, remainder }: Conversion,
   effectiveAt: number,
 ) {
   return {
@@ -160,6 +183,7 @@ function shown(
     credit: { ...credit, amount: toMinorNumber(credit.amount) },
     given,
     rate: shownRate(rate),
+    ...(quotedAt === undefined ? {} : { quoted_at: new Date(quotedAt).toISOString() }),
     remainder: { numerator: `${remainder.numerator}`, denominator: `${remainder.denominator}` },
   }
 }

@@ -6,12 +6,24 @@ import type { NewEntry } from './new-entry.ts'
 
 const ADD = statement(
   'ledger.add_conversions',
-  `insert into ledger.conversion (tenant, mode, source, effective_at, currencies, amounts, details)
+  `with late as (
+     select tenant, mode, day, base, currency from ledger.position
+     where tenant = $1 and mode = $2
+       and day >= (select min(to_timestamp(ms / 1000.0) at time zone 'UTC')::date from unnest($4::float8[]) as ms)
+     order by day, base, currency for update
+   ), forgotten as (
+     delete from ledger.position p using late l
+     where p.tenant = l.tenant and p.mode = l.mode and p.day = l.day and p.base = l.base and p.currency = l.currency
+   )
+   insert into ledger.conversion (tenant, mode, source, effective_at, currencies, amounts, details)
    select $1, $2, c.source, to_timestamp(c.effective_ms / 1000.0), c.currencies::text[], c.amounts::numeric[], c.details::json
    from unnest($3::text[], $4::float8[], $5::text[], $6::text[], $7::text[])
      as c (source, effective_ms, currencies, amounts, details)`,
 )
-/** Keeps what entries have moved between positions, in the transaction that books them. Nothing for entries that move none. */
+/**
+ * Keeps what entries have moved between positions, in the transaction that books them, and forgets the positions that were
+ * kept without them. Nothing for entries that move none. Only under the lock of `openBook`: whoever keeps positions waits.
+ */
 export async function addConversions(tx: Tx, { tenant, mode }: Whose, entries: readonly NewEntry[]): Promise<void> {
   const moving = entries.flatMap((entry) => {
     const moves = positionMoves(entry.postings)

@@ -4,7 +4,7 @@ import { invariant } from '#kernel/invariant'
 import { money, multiplyRatio } from '#kernel/money'
 import { positionAccount } from './accounts.ts'
 import type { Posting } from './entry.ts'
-import type { Rate } from './rate.ts'
+import { type Rate, rateIn, rateJson } from './rate.ts'
 
 type Leg = { readonly account: string; readonly currency: string; readonly amount: bigint }
 
@@ -17,6 +17,8 @@ export type Conversion = {
   readonly given: 'debit' | 'credit'
   /** Whole units of the credited currency for one of the debited. */
   readonly rate: Rate
+  /** When the rate was quoted, in Unix milliseconds; absent where it was not. */
+  readonly quotedAt?: number
   /** What the other side comes to exactly, less what was booked: at most half a minor unit either way. */
   readonly remainder: Fraction
 }
@@ -75,17 +77,13 @@ export function positionMoves(postings: readonly Posting[]): { currency: string;
 }
 
 /** As JSON: in the entry's event, in its row, and in answers. Amounts are text, because they may pass 2^53. */
-export function conversionJson({ debit, credit, given, rate, remainder }: Conversion) {
+export function conversionJson({ debit, credit, given, rate, quotedAt, remainder }: Conversion) {
   return {
     debit: { ...debit, amount: `${debit.amount}` },
     credit: { ...credit, amount: `${credit.amount}` },
     given,
-    rate: {
-      numerator: `${rate.numerator}`,
-      denominator: `${rate.denominator}`,
-      source: rate.source,
-      effectiveAt: rate.effectiveAt,
-    },
+    rate: rateJson(rate),
+    ...(quotedAt === undefined ? {} : { quotedAt }),
     remainder: { numerator: `${remainder.numerator}`, denominator: `${remainder.denominator}` },
   }
 }
@@ -93,12 +91,13 @@ export function conversionJson({ debit, credit, given, rate, remainder }: Conver
 export type ConversionJson = ReturnType<typeof conversionJson>
 
 /** Undoes `conversionJson`. */
-export function conversionIn({ debit, credit, given, rate, remainder }: ConversionJson): Conversion {
+export function conversionIn({ debit, credit, given, rate, quotedAt, remainder }: ConversionJson): Conversion {
   return {
     debit: { ...debit, amount: BigInt(debit.amount) },
     credit: { ...credit, amount: BigInt(credit.amount) },
     given,
-    rate: { ...rate, numerator: BigInt(rate.numerator), denominator: BigInt(rate.denominator) },
+    rate: rateIn(rate),
+    ...(quotedAt === undefined ? {} : { quotedAt }),
     remainder: { numerator: BigInt(remainder.numerator), denominator: BigInt(remainder.denominator) },
   }
 }

@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { Refusal } from '#kernel/errors'
 import type { HttpServer } from '#kernel/http'
+import { instantIn } from './instant.ts'
 import type { Periods } from './period.ts'
 
 export type PeriodRoutePorts = {
@@ -63,8 +64,8 @@ export function periodRoutes(server: HttpServer, { callers, periods }: PeriodRou
 }
 
 function instantOf(text: string): number {
-  const at = Date.parse(text)
-  if (!Number.isNaN(at)) return at
+  const at = instantIn(text)
+  if (at !== undefined) return at
   throw new Refusal('body_invalid', {
     field: 'through',
     detail: 'through must be a time, as in 2026-10-31T23:59:59.999Z',

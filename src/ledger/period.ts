@@ -48,21 +48,24 @@ export function createPeriods(ports: {
 
   return {
     closedThrough: (whose) => closedThrough(read, whose),
-    close: (whose, through, asked) =>
-      change(whose, (before) => {
-        if (through > clock.now()) throw invalid('through must not be in the future')
+    async close(whose, through, asked) {
+      // Said before anybody has to wait for us.
+      if (through > clock.now()) throw invalid('through must not be in the future')
+      await change(whose, (before) => {
         if (before !== undefined && through < before)
           throw invalid('through must not be before what is closed: reopen it')
         return { through, fact: newEvent(whose, periodClosed, about(), { through }, asked) }
-      }),
-    reopen: (whose, through, reason, asked) =>
-      change(whose, (before) => {
-        if (!isReason(reason)) throw new Refusal('reason_invalid', { field: 'reason' })
+      })
+    },
+    async reopen(whose, through, reason, asked) {
+      if (!isReason(reason)) throw new Refusal('reason_invalid', { field: 'reason' })
+      await change(whose, (before) => {
         if (before === undefined) throw invalid('nothing is closed')
         if (through !== undefined && through >= before) throw invalid('through must be before what is closed')
         const data = { was: before, ...(through === undefined ? {} : { through }), reason }
         return { through, fact: newEvent(whose, periodReopened, about(), data, asked) }
-      }),
+      })
+    },
   }
 }
 

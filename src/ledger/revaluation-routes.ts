@@ -17,9 +17,10 @@ export type RevaluationRoutePorts = {
 export const BASE_DEFAULT = 'EUR'
 
 const Minor = (description: string) => Type.String({ pattern: '^-?\\d+$', description })
+const Source = (description: string) => Type.Union([Type.String({ description }), Type.Null()])
 const RevaluationBody = Type.Object(
   {
-    day: Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$', description: 'A day (UTC), as in 2026-11-20.' }),
+    day: Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$', description: 'A day that is over (UTC), as in 2026-11-20.' }),
     base: Type.Optional({ ...Currency, description: 'The currency gains are told in; EUR by default.' }),
   },
   { additionalProperties: false },
@@ -34,22 +35,23 @@ const Revalued = Type.Object({
       cost: Minor('What it had cost, at the average; in minor units of the base currency, as the rest.'),
       value: Minor('What it was worth at the end of the day.'),
       realised: Minor('Gain on what was given away, as far as the books had not told it.'),
-      unrealised: Minor('Change of the gain on what is left.'),
+      unrealised: Minor('Gain on what is left.'),
       rate: Type.Union([RateShape, Type.Null()]),
-      source: Type.Union([Type.String({ description: 'Of the entry; null where the books were right.' }), Type.Null()]),
+      realised_source: Source('Of the entry; null where there was nothing to book.'),
+      unrealised_source: Source('Of the entry, which is undone as the next day begins; null as before.'),
       repeated: Type.Boolean({ description: 'It was booked before.' }),
     }),
   ),
 })
 
-/** What positions in currencies have gained, booked once for a day. */
+/** What positions in currencies have gained, booked once for a day and base. */
 export function revaluationRoutes(server: HttpServer, { callers, revalue }: RevaluationRoutePorts): void {
   const schema = {
     summary: 'Revalue the positions in currencies',
     description:
-      'Books the realised and unrealised gains as of the end of a day, at its rates and average cost: one entry for each currency. Once for a day and currency.',
+      'Books the gains as of the end of a day, at its rates and average cost: the realised for good, the unrealised until the next day begins. Once for a day, base and currency; each base has gains of its own.',
     body: RevaluationBody,
-    refusals: ['currency_unknown', 'period_closed', 'rate_unknown', 'revaluation_passed'] as const,
+    refusals: ['currency_unknown', 'period_closed', 'rate_stale', 'rate_unknown', 'revaluation_passed'] as const,
     response: { 200: Revalued },
   }
   server.post('/v1/ledger/revaluations', { onRequest: callers.check, schema }, async (request) => {
@@ -61,7 +63,7 @@ export function revaluationRoutes(server: HttpServer, { callers, revalue }: Reva
   })
 }
 
-function shownRevaluation({ rate, source, isRepeated, currency, ...amounts }: Revaluation) {
+function shownRevaluation({ rate, realisedSource, unrealisedSource, isRepeated, currency, ...amounts }: Revaluation) {
   return {
     currency,
     quantity: `${amounts.quantity}`,
@@ -70,7 +72,8 @@ function shownRevaluation({ rate, source, isRepeated, currency, ...amounts }: Re
     realised: `${amounts.realised}`,
     unrealised: `${amounts.unrealised}`,
     rate: rate ? shownRate(rate) : null,
-    source: source ?? null,
+    realised_source: realisedSource ?? null,
+    unrealised_source: unrealisedSource ?? null,
     repeated: isRepeated,
   }
 }

@@ -1,6 +1,11 @@
 import { invariant } from '#kernel/invariant'
 import { divideHalfEven } from '#kernel/money'
 
+/** Whether an entry is of a revaluation, by its source: the next one makes right what it has to be. */
+export function isOfRevaluation(source: string): boolean {
+  return source.startsWith('entry/revaluation/')
+}
+
 /** What we have of a currency. Where we owe more of it than we have, quantity and cost are below zero: what it brought us. */
 export type Position = {
   /** In minor units of the currency. */

@@ -1,4 +1,5 @@
-import type { FastifyRequest } from 'fastify'
+import { Readable } from 'node:stream'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import type { Clock } from '#kernel/clock'
 import type { Database } from '#kernel/database'
@@ -6,11 +7,14 @@ import { Refusal } from '#kernel/errors'
 import type { HttpServer } from '#kernel/http'
 import type { Cursors } from '#kernel/http-cursor'
 import { pageLimit, pageQuery } from '#kernel/http-page'
-import { accountKind } from './accounts.ts'
 import { baseOf, ConvertedLine, convertedLine, inBase, inQuery } from './conversion-of-balances.ts'
-import { ConvertedStatement, ConvertedStatementLine, statementIn } from './conversion-of-statements.ts'
+import { ConvertedStatement, ConvertedStatementLine, RateChoice, statementIn } from './conversion-of-statements.ts'
+import { instantIn } from './instant.ts'
+import { isProvisional, Sealing, shownSealing } from './provisional.ts'
 import type { RatesAt } from './rate.ts'
-import { type BalanceAtRow, balancesAt, type LineCursor, statementLines } from './statement-sql.ts'
+import { beginStatement, normalBalance, pageTimes, type StatementPlace, statementPage } from './statement.ts'
+import { statementCsv } from './statement-csv.ts'
+import { type BalanceAtRow, balancesAt, sealedThrough } from './statement-sql.ts'
 
 export type StatementRoutePorts = {
   readonly callers: {
@@ -34,6 +38,7 @@ const params = Type.Object({ id: Type.String({ description: 'As in merchant:mer_
 export const asOfQuery = Type.Object({ ...asOf, ...inQuery }, { additionalProperties: false })
 const Balances = Type.Object({
   id: Type.String(),
+  ...Sealing,
   balances: Type.Array(
     Type.Object({
       currency: Type.String(),
@@ -53,6 +58,7 @@ const statementQuery = Type.Object(
     through: Instant('Up to and with it; now by default.'),
     booked_at: asOf.booked_at,
     ...inQuery,
+    rates: Type.Optional({ ...RateChoice, description: 'own (as is without it) or closing; with in.' }),
     ...pageQuery,
   },
   { additionalProperties: false },
@@ -73,6 +79,7 @@ const Statement = Type.Object({
   closing: { ...Minor, description: 'The balance after the last line of this page.' },
   has_more: Type.Boolean(),
   next_cursor: Type.Union([Type.String(), Type.Null()]),
+  ...Sealing,
   converted: Type.Optional(ConvertedStatement),
 })
 
@@ -86,101 +93,84 @@ export function statementRoutes(server: HttpServer, ports: StatementRoutePorts):
     description: 'By when it happened, by when it was booked, or by both.',
     params,
     querystring: asOfQuery,
-    refusals: ['account_not_found', 'parameter_invalid', 'rate_unknown'] as const,
+    refusals: ['parameter_invalid', 'rate_stale', 'rate_unknown'] as const,
     response: { 200: Balances },
   }
   server.get('/v1/accounts/:id/balance', { onRequest, schema: balance }, async (request) => {
     const whose = callers.of(request)
     const account = request.params.id
     const asOf = asOfOf(request.query)
+    const sealed = await sealedThrough(database)
     const rows = await balancesAt(database, { ...whose, account }, asOf)
+    const times = rows.map((row) => ({ lastBookedAt: row.last_booked_at.getTime() }))
+    const provisional = isProvisional(sealed, { bookedAt: asOf.bookedAt, lastBookedAt: lastBooked(times) })
+    const about = { id: account, ...shownSealing(sealed, provisional) }
     const base = baseOf(request.query.in)
-    if (base === undefined) return { id: account, balances: rows.map(balanceLine) }
+    if (base === undefined) return { ...about, balances: rows.map(balanceLine) }
     const lines = rows.map((row) => ({ ...row, balance: normalBalance(row) }))
     const converted = await inBase(ratesAt, whose, { base, at: asOf.effectiveAt ?? clock.now() }, lines)
     const balances = rows.map((row, place) => {
       const line = converted[place]
       return { ...balanceLine(row), ...(line ? { converted: convertedLine(line) } : {}) }
     })
-    return { id: account, balances }
+    return { ...about, balances }
   })
 
   const statement = {
     summary: 'The statement of an account in a currency',
     description:
-      'Line by line in the order in which it happened, each with the balance after it. in shows each in another currency too, at the rate of its day.',
+      'Line by line in the order in which it happened, each with the balance after it. in shows each in another currency too, at the rate of its day or, with rates=closing, of the end. With Accept: text/csv the whole of it comes as CSV.',
     params,
     querystring: statementQuery,
-    refusals: ['cursor_invalid', 'parameter_invalid', 'rate_unknown'] as const,
+    headersRead: { Accept: { description: 'text/csv for all of it as CSV; pages otherwise.' } },
+    refusals: ['cursor_invalid', 'parameter_invalid', 'rate_stale', 'rate_unknown'] as const,
     response: { 200: Statement },
   }
-  server.get('/v1/accounts/:id/statement', { onRequest, schema: statement }, async (request) => {
+  server.get('/v1/accounts/:id/statement', { onRequest, schema: statement }, async (request, reply) => {
     const { tenant, mode } = callers.of(request)
-    const { currency, cursor, from, through, booked_at } = request.query
+    const { currency, cursor, from, through, booked_at, rates = 'own' } = request.query
     const of = { tenant, mode, account: request.params.id, currency }
     const range = {
       from: instantOf(from, 'from') ?? 0,
       through: instantOf(through, 'through') ?? clock.now(),
       bookedAt: instantOf(booked_at, 'booked_at'),
     }
+    const base = baseOf(request.query.in)
+    if (wantsCsv(request.headers.accept)) {
+      const converted = base === undefined ? {} : { converted: { ratesAt, base, rates } }
+      return sendCsv(reply, statementCsv({ database, of, range, ...converted }))
+    }
     const limit = pageLimit(request.query.limit)
     const scope = `statement/${Object.values(of).join('/')}/${from ?? ''}/${booked_at ?? ''}`
-    const before: PageStart =
-      cursor === undefined ? await startOf(of, range) : startIn(cursors.read(scope, cursor, 'cursor'))
-    const found = await statementLines(database, of, { ...range, through: before.through }, before.after, limit + 1)
-    let running = BigInt(before.balance)
-    const data = found.slice(0, limit).map(({ effective_at, booked_at: booked, source, amount }) => {
-      running += before.isDebit ? amount : -amount
-      return {
-        effective_at: effective_at.toISOString(),
-        booked_at: booked.toISOString(),
-        source,
-        debit: amount > 0n ? `${amount}` : '0',
-        credit: amount < 0n ? `${-amount}` : '0',
-        balance: `${running}`,
-      }
-    })
-    const last = found.length > limit ? found[limit - 1] : undefined
-    const next: PageStart | undefined = last && {
-      ...before,
-      balance: `${running}`,
-      after: { effectiveAt: last.effective_at.getTime(), source: last.source, place: last.place },
-    }
+    const place: StatementPlace =
+      cursor === undefined ? await beginStatement(database, of, range) : placeIn(cursors.read(scope, cursor, 'cursor'))
+    const { opening, lines, closing, next, isProvisional } = await statementPage(database, of, range, place, limit)
     const next_cursor = next ? cursors.write(scope, Buffer.from(JSON.stringify(next))) : null
-    const page = { opening: before.balance, data, closing: `${running}`, has_more: next !== undefined, next_cursor }
-    const base = baseOf(request.query.in)
-    if (base === undefined) return page
-    const openedAt = before.after?.effectiveAt ?? range.from - 1
-    const closedAt = next?.after?.effectiveAt ?? before.through
-    return { ...page, ...(await statementIn(ratesAt, of, { base, isDebit: before.isDebit, openedAt, closedAt }, page)) }
+    const page = { opening, data: lines, closing }
+    const about = { has_more: next !== undefined, next_cursor, ...shownSealing(place.sealedThrough, isProvisional) }
+    if (base === undefined) return { ...page, ...about }
+    const conversion = { base, rates, isDebit: place.isDebit, ...pageTimes(range, place, next) }
+    return { ...page, ...about, ...(await statementIn(ratesAt, of, conversion, page)) }
   })
-
-  type Range = { readonly from: number; readonly through: number; readonly bookedAt: number | undefined }
-  type Of = { tenant: string; mode: string; account: string; currency: string }
-  async function startOf(of: Of, { from, through, bookedAt }: Range): Promise<PageStart> {
-    const rows = await balancesAt(database, of, { effectiveAt: from - 1, bookedAt })
-    const row = rows.find(({ currency }) => currency === of.currency)
-    const [any] = row ? [row] : await balancesAt(database, of, { effectiveAt: undefined, bookedAt })
-    return {
-      balance: row ? `${normalBalance(row)}` : '0',
-      isDebit: sideOf(any ?? { account: of.account, normal_side: null }) === 'debit',
-      through,
-      after: undefined,
-    }
-  }
-}
-
-/** Where a page begins: what the one before it ended with. */
-type PageStart = {
-  readonly balance: string
-  readonly isDebit: boolean
-  readonly through: number
-  readonly after: LineCursor | undefined
 }
 
 /** Ours: a cursor is sealed. */
-function startIn(bytes: Buffer): PageStart {
+function placeIn(bytes: Buffer): StatementPlace {
   return JSON.parse(bytes.toString('utf8'))
+}
+
+function wantsCsv(accept: string | undefined): boolean {
+  return /(?:^|,)\s*text\/csv\s*(?:;|,|$)/i.test(accept ?? '')
+}
+
+/** Once it has begun, an answer can only end: what is wrong with the first page is said before. */
+async function sendCsv(reply: FastifyReply, pages: AsyncGenerator<string>): Promise<FastifyReply> {
+  const first = await pages.next()
+  const all = async function* () {
+    if (!first.done) yield first.value
+    yield* pages
+  }
+  return reply.type('text/csv; charset=utf-8').send(Readable.from(all()))
 }
 
 export function asOfOf({ effective_at, booked_at }: { effective_at?: string; booked_at?: string }) {
@@ -189,8 +179,8 @@ export function asOfOf({ effective_at, booked_at }: { effective_at?: string; boo
 
 function instantOf(text: string | undefined, field: string): number | undefined {
   if (text === undefined) return undefined
-  const at = Date.parse(text)
-  if (!Number.isNaN(at)) return at
+  const at = instantIn(text)
+  if (at !== undefined) return at
   throw new Refusal('parameter_invalid', { field, detail: `${field} must be a time, as in 2026-11-21T09:30:00Z` })
 }
 
@@ -200,10 +190,7 @@ function balanceLine(row: BalanceAtRow) {
   return { currency, ...amounts, entries: `${entries}` }
 }
 
-function normalBalance(row: BalanceAtRow): bigint {
-  return sideOf(row) === 'debit' ? row.debit - row.credit : row.credit - row.debit
-}
-
-function sideOf({ account, normal_side }: Pick<BalanceAtRow, 'account' | 'normal_side'>): 'debit' | 'credit' {
-  return normal_side ?? accountKind(account)?.normalSide ?? 'debit'
+/** When the last of several balances was booked, or later; undefined where there is none. */
+export function lastBooked(balances: readonly { readonly lastBookedAt: number }[]): number | undefined {
+  return balances.reduce<number | undefined>((last, one) => Math.max(last ?? 0, one.lastBookedAt), undefined)
 }

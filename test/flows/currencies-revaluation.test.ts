@@ -21,14 +21,21 @@ test('positions are revalued, realised and not, and the books reconcile to the u
 
   const first = (await ask('POST', '/v1/ledger/revaluations', { day: '2026-03-02' })).body
   assert.deepEqual(gainsOf(first), [
-    ['JPY', '-7500', '0', '0', null],
-    ['USD', '-12000', '0', '0', null],
+    ['JPY', '-7500', '0', '0', null, null],
+    ['USD', '-12000', '0', '0', null, null],
   ])
   const second = (await ask('POST', '/v1/ledger/revaluations', { day: '2026-03-03' })).body
   // 30 USD bought back for 24 EUR had brought 25; the 90 left brought 75 and are worth 72. 3750 more yen are owed for 24 EUR.
   assert.deepEqual(gainsOf(second), [
-    ['JPY', '-11340', '0', '312', 'entry/revaluation/EUR/2026-03-03/JPY'],
-    ['USD', '-9000', '100', '300', 'entry/revaluation/EUR/2026-03-03/USD'],
+    ['JPY', '-11340', '0', '312', null, 'entry/revaluation/EUR/2026-03-03/JPY/unrealised'],
+    [
+      'USD',
+      '-9000',
+      '100',
+      '300',
+      'entry/revaluation/EUR/2026-03-03/USD/realised',
+      'entry/revaluation/EUR/2026-03-03/USD/unrealised',
+    ],
   ])
   const again = (await ask('POST', '/v1/ledger/revaluations', { day: '2026-03-03' })).body
   assert.deepEqual(gainsOf(again), gainsOf(second))
@@ -36,7 +43,8 @@ test('positions are revalued, realised and not, and the books reconcile to the u
   const earlier = (await ask('POST', '/v1/ledger/revaluations', { day: '2026-03-02' })).body
   assert.deepEqual([earlier.status, earlier.code, earlier.day], [409, 'revaluation_passed', '2026-03-03'])
 
-  await until('balances have read it all', async () => (await balancesOf(platform, 'fx:unrealised')).EUR === '612')
+  // As the next day began, the unrealised was undone.
+  await until('balances have read it all', async () => (await balancesOf(platform, 'fx:unrealised')).EUR === '0')
   assert.deepEqual(await balancesOf(platform, 'fx:realised'), { EUR: '100' })
   const path = `/v1/trial-balance?in=EUR&effective_at=2026-03-03T23:59:59.999Z`
   await until('statements have read it all', async () => reconciles((await ask('GET', path)).body))
@@ -62,8 +70,9 @@ test('positions are revalued, realised and not, and the books reconcile to the u
   const statement = '/v1/accounts/wallet:ada/statement?currency=JPY&in=EUR&limit=1&through=2026-03-03T23:59:59Z'
   const page = (await ask('GET', statement)).body
   const rest = (await ask('GET', `${statement}&cursor=${page.next_cursor}`)).body
-  assert.deepEqual(page.converted, { currency: 'EUR', opening: '0', closing: '5000', difference: '0' })
-  assert.deepEqual(rest.converted, { currency: 'EUR', opening: '5000', closing: '7088', difference: '-312' })
+  const own = { currency: 'EUR', rates: 'own' }
+  assert.deepEqual(page.converted, { ...own, opening: '0', closing: '5000', difference: '0' })
+  assert.deepEqual(rest.converted, { ...own, opening: '5000', closing: '7088', difference: '-312' })
   const lines: Line[] = [...Object(page.data), ...Object(rest.data)]
   assert.deepEqual(
     lines.map(({ converted: { debit, credit, rate } }) => [debit, credit, rate?.denominator]),
@@ -76,6 +85,10 @@ test('positions are revalued, realised and not, and the books reconcile to the u
   const unknown = (await ask('GET', '/v1/trial-balance?in=GBP&effective_at=2026-03-03T23:59:59Z')).body
   assert.deepEqual([unknown.status, unknown.code, unknown.to], [422, 'rate_unknown', 'GBP'])
 
+  // What a revaluation has booked is the next one's to put right.
+  const byHand = { id: 'by-hand', reverses: 'entry/revaluation/EUR/2026-03-03/USD/realised' }
+  assert.deepEqual((await ask('POST', '/v1/ledger/entries', byHand)).body.field, 'reverses')
+
   // What was booked late, and what was reversed, is taken up by the next day; on the command line it is the same.
   await convert('c-4', 'EUR', 10_00, 'USD', '2026-03-02', { rate: '1.5' })
   assert.equal(
@@ -87,7 +100,7 @@ test('positions are revalued, realised and not, and the books reconcile to the u
   assert.deepEqual([next.code, next.err], [0, ''])
   assert.match(
     next.out,
-    /-105\.00 USD\s+-85\.56 EUR\s+-84\.00 EUR\s+-0\.56 EUR\s+-1\.44 EUR\s+entry\/revaluation\/EUR\/2026-03-04\/USD/,
+    /-105\.00 USD\s+-85\.56 EUR\s+-84\.00 EUR\s+-0\.56 EUR\s+1\.56 EUR\s+entry\/revaluation\/EUR\/2026-03-04\/USD\/realised, /,
   )
   assert.deepEqual((await verifyLedger(platform.app.databases.read)).findings, [])
   await until('all reconciles again', async () =>
@@ -104,14 +117,19 @@ type ConvertedLine = {
 }
 
 function gainsOf({ positions }: Body) {
-  type Told = { currency: string; quantity: string; realised: string; unrealised: string; source: string | null }
+  type Source = string | null
+  type Told = { currency: string; quantity: string; realised: string; unrealised: string } & {
+    realised_source: Source
+    unrealised_source: Source
+  }
   const told: Told[] = Object(positions)
-  return told.map(({ currency, quantity, realised, unrealised, source }) => [
+  return told.map(({ currency, quantity, realised, unrealised, realised_source, unrealised_source }) => [
     currency,
     quantity,
     realised,
     unrealised,
-    source,
+    realised_source,
+    unrealised_source,
   ])
 }
 

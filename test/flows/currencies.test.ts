@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { issueApiKey } from '#access'
 import { until } from '#harness/until'
+import { zipOf } from '#harness/zip'
 import { systemRandom } from '#kernel/random'
 import { type Ask, balancesOf, fund, history, noon, setUp } from './currencies.ts'
 import type { Body } from './platform.ts'
@@ -72,6 +76,39 @@ test('money is converted at the rate of its day, once, and what was done is show
   assert.deepEqual(await balancesOf(platform, 'wallet:ada'), { EUR: '98999', JPY: '1602' })
 })
 
+test('rates are taken from a file or an address, in the archive of the ECB or line by line', async (t) => {
+  const { millrace } = await setUp(t)
+  const archive = zipOf('eurofxref-hist.csv', history)
+  const bank = createServer((request, response) => {
+    response.statusCode = request.url === '/eurofxref-hist.zip' ? 200 : 404
+    response.end(archive)
+  })
+  bank.listen(0, '127.0.0.1')
+  await once(bank, 'listening')
+  t.after(() => bank.close())
+  const { port } = bank.address() as AddressInfo
+  const imported = await millrace('fx', 'import', `http://127.0.0.1:${port}/eurofxref-hist.zip`)
+  assert.deepEqual([imported.code, imported.out], [0, '4 rates were new, 0 were replaced, 0 were known.'])
+  const missing = await millrace('fx', 'import', `http://127.0.0.1:${port}/eurofxref.zip`)
+  assert.deepEqual(
+    [missing.code, missing.err],
+    [2, `http://127.0.0.1:${port}/eurofxref.zip answered 404, and not 200.`],
+  )
+
+  const own = 'day,base,currency,rate\n2026-03-03,GBP,USD,1.5\n'
+  const unnamed = await millrace.withFile(own, 'fx', 'import')
+  assert.deepEqual([unnamed.code, unnamed.err.split('\n').length], [2, 1])
+  assert.match(unnamed.err, /--source is missing/)
+  assert.equal((await millrace.withFile(own, 'fx', 'import', '--source', 'treasury')).code, 0)
+  assert.match(
+    (await millrace('fx', 'list', '--at', '2026-03-03')).out,
+    /1 GBP\s+1\.5 USD\s+2026-03-03\s+treasury\s+all/,
+  )
+  const wrong = await millrace.withFile('Currency;Rate\n', 'fx', 'import')
+  assert.deepEqual([wrong.code, wrong.err.split('\n').length], [2, 1])
+  assert.match(wrong.err, /first line must be as in Date,USD,JPY .*, or day,base,currency,rate/)
+})
+
 test('limits are checked as for any entry, and a position may have one', async (t) => {
   const { ask } = await setUp(t)
   await fund(ask, 1_000)
@@ -124,41 +161,56 @@ test('what is wrong with a conversion, a rate or a revaluation is named', async 
     [{ ...good, credit: 'nobody' }, 422, 'account_unknown', undefined],
     [{ ...good, effective_at: '2999-01-01T00:00:00Z' }, 400, 'body_invalid', 'effective_at'],
     [withoutRate, 422, 'rate_unknown', undefined],
+    [{ ...withoutRate, effective_at: '0001-01-01T00:00:00Z' }, 422, 'rate_unknown', undefined],
+    [{ ...good, rate: '9'.repeat(16) }, 400, 'body_invalid', 'rate'],
+    [{ ...good, quote: '' }, 400, 'body_invalid', 'quote'],
   ]
   for (const [body, status, code, field] of cases) {
     const answer = await ask('POST', '/v1/ledger/conversions', body)
     const seen = [answer.status, answer.body.code, answer.body.field]
     assert.deepEqual(seen, [status, code, field], JSON.stringify([body, answer.body]))
   }
+  const quoted = { id: 'q', currency: 'EUR', to_currency: 'USD', amount: 1 }
+  for (const [body, field] of [
+    [{ ...quoted, to_currency: 'EUR' }, 'to_currency'],
+    [{ ...quoted, to_amount: 1 }, 'amount'],
+    [{ ...quoted, valid_seconds: 0 }, 'valid_seconds'],
+    [{ ...quoted, valid_seconds: 3_601 }, 'valid_seconds'],
+  ] as const) {
+    const answer = await ask('POST', '/v1/ledger/conversion-quotes', body)
+    assert.deepEqual([answer.status, answer.body.field], [400, field], JSON.stringify(answer.body))
+  }
   const moved = { id: 'e', postings: [{ account: 'fx:position:EUR', amount: 5, currency: 'EUR' }] }
   assert.equal((await ask('POST', '/v1/ledger/entries', moved)).body.field, 'postings')
 
-  const quote = { base: 'EUR', currency: 'USD', day: '2026-03-02', rate: '1.2' }
+  const given = { base: 'EUR', currency: 'USD', day: '2026-03-02', rate: '1.2' }
   const post = (rates: object[], about: object = {}) =>
     ask('POST', '/v1/fx/rates', { source: 'treasury', rates, ...about })
-  assert.deepEqual((await post([quote])).body, { added: 1, replaced: 0, unchanged: 0 })
-  assert.deepEqual((await post([quote])).body, { added: 0, replaced: 0, unchanged: 1 })
-  const changed = (await post([{ ...quote, rate: '1.3' }])).body
+  assert.deepEqual((await post([given])).body, { added: 1, replaced: 0, unchanged: 0 })
+  assert.deepEqual((await post([given])).body, { added: 0, replaced: 0, unchanged: 1 })
+  const changed = (await post([{ ...given, rate: '1.3' }])).body
   assert.deepEqual([changed.status, changed.code, changed.known, changed.given], [409, 'rate_exists', '1.2', '1.3'])
-  assert.deepEqual((await post([{ ...quote, rate: '1.3' }], { replace: true })).body, {
+  assert.deepEqual((await post([{ ...given, rate: '1.3' }], { replace: true })).body, {
     added: 0,
     replaced: 1,
     unchanged: 0,
   })
-  assert.equal((await post([{ ...quote, day: '2026-02-30' }])).body.field, 'rates.0.day')
-  assert.equal((await post([{ ...quote, base: 'XXX' }])).body.field, 'rates.0.base')
-  assert.equal((await post([{ ...quote, base: 'USD' }])).body.field, 'rates.0.currency')
-  assert.equal((await post([quote], { source: 'caller' })).body.field, 'source')
+  for (const day of ['2026-02-30', '0000-01-01']) {
+    assert.equal((await post([{ ...given, day }])).body.field, 'rates.0.day')
+    assert.equal((await ask('POST', '/v1/ledger/revaluations', { day })).body.field, 'day')
+  }
+  assert.equal((await post([{ ...given, base: 'XXX' }])).body.field, 'rates.0.base')
+  assert.equal((await post([{ ...given, base: 'USD' }])).body.field, 'rates.0.currency')
+  assert.equal((await post([given], { source: 'caller' })).body.field, 'source')
   assert.equal((await ask('GET', '/v1/fx/rates?at=2026-02-30')).body.field, 'at')
   const { rates } = (await ask('GET', '/v1/fx/rates?at=2026-03-05')).body
-  assert.deepEqual(rates, [{ ...quote, rate: '1.3', source: 'treasury', own: true }])
+  assert.deepEqual(rates, [{ ...given, rate: '1.3', source: 'treasury', own: true }])
   assert.match(
     (await millrace('fx', 'list', '--at', '2026-03-05')).out,
     /1 EUR\s+1\.3 USD\s+2026-03-02\s+treasury\s+own/,
   )
 
   assert.equal((await ask('POST', '/v1/ledger/revaluations', { day: '2999-01-01' })).body.field, 'day')
-  assert.equal((await ask('POST', '/v1/ledger/revaluations', { day: '2026-02-30' })).body.field, 'day')
   assert.equal((await ask('GET', '/v1/trial-balance?in=XXX')).body.field, 'in')
   for (const args of [
     ['fx', 'import', 'nowhere.csv'],

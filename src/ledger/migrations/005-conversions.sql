@@ -17,25 +17,43 @@ create table ledger.conversion (
 );
 create index conversion_in_order on ledger.conversion (tenant, mode, effective_at, source);
 
--- One row for each currency and day on which its position was valued anew and the books had to change.
+-- One row for each currency and day on which its position was valued anew and the books had to change, in each base.
 create table ledger.revaluation (
   tenant text not null,
   mode text not null,
   base text not null,
   currency text not null,
   day date not null,
-  -- Of the entry.
-  source text not null,
+  -- Of the entries that book the gains; null for a gain of nothing.
+  realised_source text,
+  unrealised_source text,
   -- What we were long, in minor units of the currency; what that had cost and was worth, in those of the base.
   quantity numeric not null,
   cost numeric not null,
   value numeric not null,
-  -- What of the gain was not in the books before.
+  -- What of the realised gain was not in the books before, and all of it that is in them since, from the beginning.
   realised numeric not null,
+  realised_total numeric not null,
+  -- On what was left: whole, because none of it is in the books when the next day begins.
   unrealised numeric not null,
   -- Null where nothing was left of the position.
   rate json,
   primary key (tenant, mode, base, currency, day)
+);
+
+-- Positions as they were at the end of a day, so that the next revaluation need not read what was before it. Kept only where
+-- every conversion of the days up to it had been counted; a later one of those days takes them away with it.
+create table ledger.position (
+  tenant text not null,
+  mode text not null,
+  day date not null,
+  base text not null,
+  currency text not null,
+  quantity numeric not null,
+  cost numeric not null,
+  -- From the beginning.
+  realised numeric not null,
+  primary key (tenant, mode, day, base, currency)
 );
 
 create trigger conversion_is_final before update or delete on ledger.conversion

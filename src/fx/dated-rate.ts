@@ -3,7 +3,7 @@ import { isDay } from '#kernel/day'
 import { fractionOfDecimal } from '#kernel/fraction'
 
 /** What a source says of one day: so many units of a currency for one unit of the base. */
-export type Quote = {
+export type DatedRate = {
   readonly base: Currency
   readonly currency: Currency
   /** Of the calendar, as in 2026-11-21. */
@@ -14,8 +14,8 @@ export type Quote = {
 
 const DIGITS_MAX = 15
 
-/** What is wrong with it, in the words of its fields; undefined for a quote that can be recorded. */
-export function mistakeIn({ base, currency, day, rate }: { [name in keyof Quote]: string }): Mistake | undefined {
+/** What is wrong with it, in the words of its fields; undefined for one that can be recorded. */
+export function mistakeIn({ base, currency, day, rate }: { [name in keyof DatedRate]: string }): Mistake | undefined {
   if (parseCurrency(base) === undefined) return { field: 'base', detail: 'base must be an ISO 4217 code' }
   if (parseCurrency(currency) === undefined) return { field: 'currency', detail: 'currency must be an ISO 4217 code' }
   if (base === currency) return { field: 'currency', detail: 'currency must be another than base' }
@@ -27,4 +27,4 @@ export function mistakeIn({ base, currency, day, rate }: { [name in keyof Quote]
   return { field: 'rate', detail }
 }
 
-export type Mistake = { readonly field: keyof Quote; readonly detail: string }
+export type Mistake = { readonly field: keyof DatedRate; readonly detail: string }
