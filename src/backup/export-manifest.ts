@@ -7,7 +7,7 @@ import type { AppliedMigration, Sequence } from './tables-sql.ts'
 // of the columns, then each row as an array of texts as PostgreSQL writes and reads them, null where there is none.
 
 const FORMAT = 1
-const NAME = 'manifest.json'
+export const MANIFEST = 'manifest.json'
 
 export type ExportedTable = FileSum & {
   readonly schema: string
@@ -37,13 +37,13 @@ export function fileOf({ schema, table }: Pick<ExportedTable, 'schema' | 'table'
 export async function writeManifest(directory: string, about: Omit<ExportManifest, 'format'>): Promise<ExportManifest> {
   const manifest: ExportManifest = { format: FORMAT, ...about }
   const check = sha256(JSON.stringify(manifest))
-  await writeDurably(join(directory, NAME), `${JSON.stringify({ ...manifest, check }, null, 2)}\n`)
+  await writeDurably(join(directory, MANIFEST), `${JSON.stringify({ ...manifest, check }, null, 2)}\n`)
   return manifest
 }
 
 /** @throws UsageError where there is none, it was changed, or only a newer version knows its form. */
 export async function readManifest(directory: string): Promise<ExportManifest> {
-  const text = await readIfThere(join(directory, NAME))
+  const text = await readIfThere(join(directory, MANIFEST))
   if (text === undefined)
     throw new UsageError(`${directory} holds no export: name what \`millrace export\` has written.`)
   const { check, ...manifest } = parse(text, directory)
@@ -61,5 +61,7 @@ function parse(text: string, directory: string): ExportManifest & { check: strin
 }
 
 function damaged(directory: string): UsageError {
-  return new UsageError(`${join(directory, NAME)} is damaged: nothing was imported. Use another copy of the export.`)
+  return new UsageError(
+    `${join(directory, MANIFEST)} is damaged: nothing was imported. Use another copy of the export.`,
+  )
 }

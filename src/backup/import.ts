@@ -5,6 +5,7 @@ import { migrate, migrationsOf, type Schema } from '#kernel/migrate'
 import { readCompressed } from './compressed-file.ts'
 import { badFiles } from './durable.ts'
 import { type ExportedTable, type ExportManifest, fileOf, readManifest } from './export-manifest.ts'
+import { linesOf } from './lines.ts'
 import { newLife } from './sql.ts'
 import {
   insertInto,
@@ -148,14 +149,4 @@ async function* batchesOf(path: string): AsyncGenerator<(string | null)[][]> {
     characters = 0
   }
   if (batch.length > 0) yield batch
-}
-
-async function* linesOf(pieces: AsyncIterable<Buffer>): AsyncGenerator<string> {
-  const decoder = new TextDecoder('utf-8', { fatal: true })
-  let rest = ''
-  for await (const piece of pieces) {
-    const lines = `${rest}${decoder.decode(piece, { stream: true })}`.split('\n')
-    rest = lines.pop() ?? ''
-    yield* lines
-  }
 }

@@ -101,37 +101,48 @@ export async function blockCovering(database: Database, partition: number, offse
   return row && { ...placeOf(row), entries: row.entries, root: row.root, hash: row.hash }
 }
 
-/** An entry as its row has it. */
+/** An entry as its rows have it. */
 export type EntryContent = Omit<SealedEntry, 'bookedAt'>
 
 const CONTENTS = statement(
   'ledger.entry_contents',
-  `select e.tenant, e.mode, e.source, e.id as entry, e.purpose, e.accounts, e.amounts::text[] as amounts, e.currencies,
+  `select e.tenant, e.mode, e.source, e.id as entry, e.purpose, e.hold, c.details as conversion,
+     case when r.reversed_by = e.source then r.source end as reverses,
+     e.accounts, e.amounts::text[] as amounts, e.currencies,
      floor(extract(epoch from e.effective_at) * 1000)::float8 as effective_ms
-   from unnest($1::text[], $2::text[], $3::text[]) as w (tenant, mode, source)
+   from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as w (tenant, mode, source, reverses)
    cross join lateral (
      select * from ledger.entry e where e.source = w.source and e.tenant = w.tenant and e.mode = w.mode limit 1
-   ) e`,
+   ) e
+   left join ledger.reversal r on r.tenant = w.tenant and r.mode = w.mode and r.source = w.reverses
+   left join ledger.conversion c on c.tenant = w.tenant and c.mode = w.mode and c.source = w.source`,
 )
-/** The rows of the entries of these sources, in any order. */
+type ContentRow = Omit<EntryContent, 'postings' | 'effectiveAt' | 'hold' | 'reverses' | 'conversion'> & {
+  hold: string | null
+  reverses: string | null
+  conversion: SealedEntry['conversion'] | null
+  accounts: string[]
+  amounts: string[]
+  currencies: string[]
+  effective_ms: number
+}
+/** The rows of these entries, in any order. */
 export async function entryContents(
   database: Database,
-  wanted: readonly Pick<SealedEntry, 'tenant' | 'mode' | 'source'>[],
+  wanted: readonly Pick<SealedEntry, 'tenant' | 'mode' | 'source' | 'reverses'>[],
 ): Promise<EntryContent[]> {
-  type ContentRow = Omit<EntryContent, 'postings' | 'effectiveAt'> & {
-    accounts: string[]
-    amounts: string[]
-    currencies: string[]
-    effective_ms: number
-  }
   const rows = await database.query<ContentRow>(CONTENTS, [
     wanted.map(({ tenant }) => tenant),
     wanted.map(({ mode }) => mode),
     wanted.map(({ source }) => source),
+    wanted.map(({ reverses }) => reverses ?? null),
   ])
-  return rows.map(({ accounts, amounts, currencies, effective_ms, ...row }) => ({
+  return rows.map(({ accounts, amounts, currencies, effective_ms, hold, reverses, conversion, ...row }) => ({
     ...row,
     effectiveAt: effective_ms,
+    ...(hold === null ? {} : { hold }),
+    ...(reverses === null ? {} : { reverses }),
+    ...(conversion ? { conversion } : {}),
     postings: accounts.map((account, place) => ({
       account,
       amount: amounts[place] ?? '',

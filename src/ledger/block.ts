@@ -1,23 +1,22 @@
 import { hash } from 'node:crypto'
 import { canonicalJson } from '#kernel/canonical'
+import type { DataOf } from '#log'
+import type { Whose } from './book-sql.ts'
+import type { entryPosted } from './events.ts'
 import { emptyFrontier, type Frontier, grow, leafHash, rootOf } from './merkle.ts'
 
 /** A block ends with so many entries, or with the first entry that comes so long after its first one. */
 export const BLOCK_ENTRIES_MAX = 4096
 export const BLOCK_AGE_MS = 60_000
 
-/** What is sealed of an entry. */
-export type SealedEntry = {
-  readonly tenant: string
-  readonly mode: string
-  readonly entry: string
-  readonly source: string
-  readonly purpose: string
-  /** Unix milliseconds. */
-  readonly effectiveAt: number
-  readonly bookedAt: number
-  readonly postings: readonly { readonly account: string; readonly amount: string; readonly currency: string }[]
-}
+/** What is sealed of an entry: all that its event says of it, whose it is, and when the log took it. */
+export type SealedEntry = Whose &
+  DataOf<typeof entryPosted> & {
+    /** As its row is named. */
+    readonly source: string
+    /** Unix milliseconds. */
+    readonly bookedAt: number
+  }
 
 /** A sealed stretch of a partition. Its hash covers the root of its entries and the hash of the block before. */
 export type Block = {
@@ -37,16 +36,17 @@ export type Block = {
   readonly hash: string
 }
 
+/** Where the chain of a partition ends. Noted elsewhere, its hash tells whether these blocks are still there. */
+export type Head = Pick<Block, 'partition' | 'number' | 'hash'>
+
 /** The block of a partition that still grows. */
 export type OpenBlock = Omit<Block, 'entries' | 'root' | 'hash'> & { readonly tree: Frontier }
 
 export const NO_BLOCK = '0'.repeat(64)
 
-/** The text that a leaf is the hash of: canonical JSON (RFC 8785). */
+/** The text that a leaf is the hash of: canonical JSON (RFC 8785) of all there is. */
 export function leafText(entry: SealedEntry): string {
-  const { tenant, mode, entry: id, source, purpose, effectiveAt, bookedAt, postings } = entry
-  const plain = postings.map(({ account, amount, currency }) => ({ account, amount, currency }))
-  return canonicalJson({ tenant, mode, entry: id, source, purpose, effectiveAt, bookedAt, postings: plain })
+  return canonicalJson(entry)
 }
 
 /** The text that a block's hash is of. */

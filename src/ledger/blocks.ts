@@ -1,8 +1,8 @@
 import type { EventOf, HandlerContext } from '#log'
-import { type Block, type OpenBlock, type SealedEntry, seal } from './block.ts'
+import { type Block, type OpenBlock, seal } from './block.ts'
 import { openBlocks, writeBlocks } from './block-sql.ts'
-import { entrySourceOf } from './entry-source.ts'
 import type { entryPosted } from './events.ts'
+import { sealedEntry } from './sealed-entry.ts'
 
 type Posted = EventOf<typeof entryPosted>
 
@@ -13,15 +13,11 @@ export async function sealEntries(entries: readonly Posted[], tx: HandlerContext
   const closed: Block[] = []
   const grown = new Map<number, OpenBlock>()
   for (const event of entries) {
-    const { partition, offset } = event
-    const next = seal(grown.get(partition) ?? open.get(partition), { partition, offset }, sealedEntry(event))
+    const { partition, offset, key, time: bookedAt, data } = event
+    const entry = sealedEntry(event, { key, bookedAt }, data)
+    const next = seal(grown.get(partition) ?? open.get(partition), { partition, offset }, entry)
     if (next.closed) closed.push(next.closed)
     grown.set(partition, next.open)
   }
   await writeBlocks(tx, closed, [...grown.values()])
-}
-
-function sealedEntry({ tenant, mode, key, time, data }: Posted): SealedEntry {
-  const { entry, source, purpose, effectiveAt, postings } = data
-  return { tenant, mode, entry, source: entrySourceOf(key, source), purpose, effectiveAt, bookedAt: time, postings }
 }

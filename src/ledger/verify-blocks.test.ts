@@ -1,13 +1,20 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { openApp } from '#harness/app'
 import { temporaryDirectory } from '#harness/directory'
+import { systemClock } from '#kernel/clock'
+import type { Database } from '#kernel/database'
+import { createHttpServer } from '#kernel/http'
+import { systemRandom } from '#kernel/random'
+import { createLogger } from '#kernel/telemetry'
 import { createHistory } from '#log'
 import { BLOCK_AGE_MS } from './block.ts'
+import { postingsOf } from './conversion.ts'
 import { proveEntry } from './proof.ts'
+import { proofRoutes } from './proof-routes.ts'
 import { verifyBlocks } from './verify-blocks.ts'
 
 const whose = { tenant: 'main', mode: 'test' } as const
@@ -23,16 +30,29 @@ test('an entry is proven by a page of code; one that is changed on the log or in
       const transfers = [{ debit: 'cash', credit: 'sales', amount: 7n, currency: 'EUR' }]
       return { kind: 'entry' as const, id: `${prefix}-${n}`, fingerprint: `${n}`, transfers, ...about }
     })
-    await app.ledger.desk.submit({ ...whose, ...asked, commands, isLinked: false })
+    const undo = { kind: 'reversal' as const, id: `${prefix}-undo`, fingerprint: 'u', entry: `entry/${prefix}-9` }
+    await app.ledger.desk.submit({
+      ...whose,
+      ...asked,
+      commands: [...commands, exchange(prefix), { ...undo, effectiveAt: 1_700_000_000_000 }],
+      isLinked: false,
+    })
   }
-  await book('old')
-  // As if it had been a while ago: the next entries begin new blocks, which seals these.
-  await rows(`update log.record set time = time - interval '${2 * BLOCK_AGE_MS} milliseconds' where topic = 'ledger'`)
-  await book('new')
+  for (const prefix of ['old', 'later', 'new']) {
+    // As if it had been a while ago: the next entries begin new blocks, which seals these.
+    await rows(`update log.record set time = time - interval '${2 * BLOCK_AGE_MS} milliseconds' where topic = 'ledger'`)
+    await book(prefix)
+  }
   await start()
   await settle()
   const well = await verifyBlocks(databases.read, createHistory({ database: databases.read }))
-  assert.deepEqual([well.entries, well.findings], [80, []])
+  assert.deepEqual([well.entries, well.findings], [126, []])
+  const noted = well.heads.map(({ hash }) => hash)
+  assert.ok(noted.length > 0)
+  const remembered = await verifyBlocks(databases.read, undefined, [...noted, '0'.repeat(64)])
+  assert.deepEqual(remembered.findings, [
+    `no block has the hash ${'0'.repeat(64)} that was noted: blocks were removed from the end, or made anew`,
+  ])
   assert.ok(well.blocks > 0)
 
   const outcome = await proveEntry(databases.read, whose, 'entry/old-7')
@@ -41,16 +61,42 @@ test('an entry is proven by a page of code; one that is changed on the log or in
   const { proof } = outcome
   const directory = temporaryDirectory()
   t.after(() => directory.remove())
-  const check = (about: typeof proof, hash: string) => {
-    writeFileSync(join(directory.path, 'proof.json'), JSON.stringify(about))
-    return spawnSync(process.execPath, [checkProof, join(directory.path, 'proof.json'), hash], { encoding: 'utf8' })
-      .status
+  writeFileSync(join(directory.path, 'check-proof.mjs'), pageOfCode())
+  const { partition } = JSON.parse(proof.block)
+  const head = well.heads.find((one) => one.partition === partition)?.hash ?? ''
+  const upToHead = await proveEntry(databases.read, whose, 'old-7', { head })
+  assert.ok(upToHead.status === 'proven' && upToHead.proof.chain.length > 0)
+  const chained = upToHead.proof
+  assert.equal((await proveEntry(databases.read, whose, 'old-7', { head: '0'.repeat(64) })).status, 'no_chain')
+  const checkers = [
+    [process.execPath, join(directory.path, 'check-proof.mjs')],
+    ...(isPythonThere ? [['python3', join(documents, 'examples/check-proof.py')]] : []),
+  ]
+  for (const [command = '', ...args] of checkers) {
+    const check = (about: typeof proof, hash: string) => {
+      writeFileSync(join(directory.path, 'proof.json'), JSON.stringify(about))
+      return spawnSync(command, [...args, join(directory.path, 'proof.json'), hash], { encoding: 'utf8' }).status
+    }
+    assert.equal(check(proof, proof.hash), 0, command)
+    assert.equal(check(chained, head), 0, command)
+    assert.equal(check(chained, proof.hash), 1)
+    assert.equal(check({ ...chained, chain: chained.chain.slice(1) }, head), 1)
+    assert.equal(check({ ...chained, block: chained.block.replace('"number":1', '"number":2') }, head), 1)
+    assert.equal(check({ ...proof, entry: proof.entry.replace('"-7"', '"-8"') }, proof.hash), 1)
+    assert.equal(check({ ...proof, path: proof.path.slice(1) }, proof.hash), 1)
+    assert.equal(check({ ...proof, index: proof.index + 1 }, proof.hash), 1)
+    assert.equal(check(proof, '0'.repeat(64)), 1)
   }
-  assert.equal(check(proof, proof.hash), 0)
-  assert.equal(check({ ...proof, entry: proof.entry.replace('"-7"', '"-8"') }, proof.hash), 1)
-  assert.equal(check(proof, '0'.repeat(64)), 1)
+  const { entry = '' } = JSON.parse(proof.entry)
+  for (const name of ['old-7', entry]) assert.deepEqual(await proveEntry(databases.read, whose, name), outcome)
   assert.deepEqual(await proveEntry(databases.read, whose, 'entry/new-7'), { status: 'provisional' })
   assert.deepEqual(await proveEntry(databases.read, whose, 'entry/nobody'), { status: 'not_found' })
+  const asking = serverWith(t, databases.read)
+  assert.deepEqual(await asking('old-7'), [200, proof])
+  assert.deepEqual(await asking('old-7', `?head=${head}`), [200, chained])
+  assert.deepEqual(await asking('old-7', `?head=${'0'.repeat(64)}`), [400, 'parameter_invalid'])
+  assert.deepEqual(await asking('new-7'), [409, 'entry_not_sealed'])
+  assert.deepEqual(await asking('nobody'), [404, 'entry_not_found'])
 
   const damages: [what: string, sql: string, finding: RegExp][] = [
     [
@@ -62,6 +108,17 @@ test('an entry is proven by a page of code; one that is changed on the log or in
       'an amount in the ledger',
       damagedEntry(`amounts = '{8,-8}'`),
       /entry entry\/old-\d+ \(ledger\/\d at \d+\) is in the ledger with other content/,
+    ],
+    [
+      'a rate',
+      `alter table ledger.conversion disable trigger user;
+       update ledger.conversion set details = replace(details::text, '"5"', '"6"')::json where source = 'entry/old-fx'`,
+      /entry entry\/old-fx .* is in the ledger with other content/,
+    ],
+    [
+      'what it reverses',
+      `update ledger.reversal set reversed_by = 'entry/old-1' where reversed_by = 'entry/old-undo'`,
+      /entry entry\/old-undo .* is in the ledger with other content/,
     ],
     [
       'a lost entry',
@@ -97,7 +154,42 @@ test('an entry is proven by a page of code; one that is changed on the log or in
   }
 })
 
-const checkProof = join(import.meta.dirname, '../../docs/examples/check-proof.ts')
+const documents = join(import.meta.dirname, '../../docs')
+const isPythonThere = spawnSync('python3', ['--version']).status === 0
+
+/** Asks the API for the proof of an entry. */
+function serverWith(t: TestContext, database: Database) {
+  const logger = createLogger({ level: 'silent', clock: systemClock })
+  const server = createHttpServer({ logger, clock: systemClock, random: systemRandom, bodyLimit: 1_000 })
+  t.after(() => server.close())
+  proofRoutes(server, { callers: { check: async () => {}, of: () => whose }, database })
+  return async (id: string, query = '') => {
+    const answer = await server.inject({ method: 'GET', url: `/v1/ledger/entries/${id}/proof${query}` })
+    const body = answer.json<{ code?: string }>()
+    return [answer.statusCode, body.code ?? body]
+  }
+}
+
+/** What an auditor copies from the document. */
+function pageOfCode(): string {
+  const [, code] = /^```js\n(import .*?)^```$/ms.exec(readFileSync(join(documents, 'proof.md'), 'utf8')) ?? []
+  assert.ok(code)
+  return code
+}
+
+/** An entry between two currencies, with the rate that made it. */
+function exchange(prefix: string) {
+  const conversion = {
+    debit: { account: 'cash', currency: 'USD', amount: 125n },
+    credit: { account: 'sales', currency: 'EUR', amount: 100n },
+    given: 'credit' as const,
+    rate: { numerator: 4n, denominator: 5n, source: 'bank', effectiveAt: 1_700_000_000_000 },
+    remainder: { numerator: 0n, denominator: 1n },
+  }
+  const about = { purpose: 'conversion', transfers: [], conditions: [], effectiveAt: 1_700_000_000_000 }
+  const id = { kind: 'entry' as const, id: `${prefix}-fx`, fingerprint: 'x' }
+  return { ...id, ...about, conversion, postings: postingsOf(conversion) }
+}
 
 class Undo extends Error {}
 

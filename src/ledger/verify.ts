@@ -1,6 +1,7 @@
 import type { Database } from '#kernel/database'
 import { UsageError } from '#kernel/errors'
 import { createHistory, type History } from '#log'
+import type { Head } from './block.ts'
 import { positionDrift } from './conversion-sql.ts'
 import { integrity } from './sql.ts'
 import { verifyBlocks } from './verify-blocks.ts'
@@ -10,26 +11,30 @@ export type LedgerVerdict = {
   readonly postings: bigint
   /** Sealed blocks that were made again; undefined where the archive alone has their entries, and was not given. */
   readonly blocks: number | undefined
+  /** The last block of each partition; none where blocks were not made again. */
+  readonly heads: readonly Head[]
   /** What is wrong, a sentence each; empty when all is well. */
   readonly findings: readonly string[]
 }
 
 /**
  * Checks that every entry balances, that all of them do, that every balance is the sum of its postings and every position of
- * what conversions have moved; and that entries are as they were sealed. `history` reads the archive as well, if it is given
- * one.
+ * what conversions have moved; that entries are as they were sealed; and that the blocks whose hashes somebody noted are
+ * there. `history` reads the archive as well, if it is given one.
  */
 export async function verifyLedger(
   database: Database,
   history: History = createHistory({ database }),
+  noted: readonly string[] = [],
 ): Promise<LedgerVerdict> {
   const { entries, postings, unbalanced, unbalancedEntries, drift } = await integrity(database)
   const positions = await positionDrift(database)
-  const seals = await verifyBlocks(database, history).catch(unlessArchived)
+  const seals = await verifyBlocks(database, history, noted).catch(unlessArchived)
   return {
     entries,
     postings,
     blocks: seals?.blocks,
+    heads: seals?.heads ?? [],
     findings: [
       ...(seals?.findings ?? []),
       ...unbalancedEntries.map(({ source }) => `entry ${source} does not balance`),

@@ -45,7 +45,7 @@ export {
 export { covers, decodeOffsets, encodeOffsets, furthest, type Offsets } from './offsets.ts'
 export { operations } from './operations.ts'
 export { listParked, showParked } from './parked.ts'
-export { partitionOf } from './partitioner.ts'
+export { PARTITIONS, partitionOf } from './partitioner.ts'
 export { createRecentTraces } from './recent-traces.ts'
 export { createRedrive, isReason } from './redrive.ts'
 export { openReplay, type Replay, ReplayFailure, type ReplayOptions } from './replay.ts'

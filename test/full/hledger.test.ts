@@ -46,7 +46,7 @@ test('hledger makes the same trial balance of the exported journal, to the last 
   t.after(() => directory.remove())
   const file = join(directory.path, 'books.journal')
   const parts: string[] = []
-  const count = await writeJournal(databases.read, whose, 'hledger', async (text) => void parts.push(text))
+  const count = await writeJournal(databases.read, whose, 'hledger', async (piece) => void parts.push(`${piece}`))
   assert.equal(count, 500)
   writeFileSync(file, parts.join(''))
 
