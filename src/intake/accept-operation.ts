@@ -8,6 +8,7 @@ import type { OperationRequested } from '#payments/events'
 import { expiryOf } from './expiry.ts'
 import { createMemory } from './memory.ts'
 import type { OperationBody } from './operation-request.ts'
+import { checkRefundSplits } from './splits.ts'
 import { createTurns } from './turns.ts'
 
 export type OperationOffer = {
@@ -37,11 +38,14 @@ const whyNot = {
   too_many_operations: 'it has as many operations as a payment may have',
 } as const
 
+/** What is wrong with the request itself. */
+type Wrong = 'amount_too_large' | 'split_unknown' | 'split_exceeded'
+
 export type Judgement =
   | { readonly status: 'payment_not_found' | 'possible' }
   | { readonly status: 'known'; readonly fingerprint: string | null }
   /** `left`: the most that could be asked for, in minor units. */
-  | { readonly status: 'impossible'; readonly code: keyof typeof whyNot | 'amount_too_large'; readonly left?: number }
+  | { readonly status: 'impossible'; readonly code: keyof typeof whyNot | Wrong; readonly left?: number }
 
 /** What names a payment; anything else names none, and is asked of nobody. */
 const paymentId = /^pay_[0-9a-z]{26}$/
@@ -57,7 +61,12 @@ export type AcceptOperationPorts = {
   /** What is known of it before it is accepted, as of the last commit. The decider has the last word. */
   judge(
     payment: { tenant: string; mode: string; id: string },
-    asked: { operation: string; call: OperationRequested['call']; amount: number | undefined },
+    asked: {
+      operation: string
+      call: OperationRequested['call']
+      amount: number | undefined
+      splits: OperationRequested['splits'] | undefined
+    },
   ): Promise<Judgement>
 }
 
@@ -74,7 +83,10 @@ export function createAcceptOperation(ports: AcceptOperationPorts) {
   const accept = async (offer: OperationOffer, id: string): Promise<OperationOutcome> => {
     const { tenant, mode, payment, call, body } = offer
     const fingerprint = seal.digest('fingerprint', tenant, mode, canonicalJson({ call, ...body }))
-    const judged = await judge({ tenant, mode, id: payment }, { operation: id, call, amount: body.amount })
+    const judged = await judge(
+      { tenant, mode, id: payment },
+      { operation: id, call, amount: body.amount, splits: body.splits },
+    )
     // The log has the last word: of two doors that took the key at once, one remembers a body that lost.
     const first = judged.status === 'known' ? judged.fingerprint : memory.find(id, tenant, mode)?.fingerprint
     if (first !== undefined && first !== fingerprint) return { status: 'key_reused', id }
@@ -88,6 +100,7 @@ export function createAcceptOperation(ports: AcceptOperationPorts) {
 
   return async (offer: OperationOffer): Promise<OperationOutcome> => {
     if (!paymentId.test(offer.payment)) throw new Refusal('payment_not_found', { field: 'id' })
+    checkRefundSplits(offer.body.splits)
     const id = ports.operationId(offer.payment, offer.call, offer.idempotencyKey)
     return inTurn(id, () => accept(offer, id))
   }
@@ -103,8 +116,18 @@ function requirePossible(judged: Judgement): void {
 }
 
 function refusalOf({ code, left = 0 }: Extract<Judgement, { status: 'impossible' }>): Refusal {
-  if (code !== 'amount_too_large') return new Refusal('payment_state_invalid', { field: 'id', detail: whyNot[code] })
-  return new Refusal('amount_too_large', { field: 'amount', detail: `amount must be at most ${left}` })
+  switch (code) {
+    case 'amount_too_large':
+      return new Refusal('amount_too_large', { field: 'amount', detail: `amount must be at most ${left}` })
+    case 'split_exceeded':
+      return new Refusal('split_exceeded', { field: 'splits' })
+    case 'split_unknown': {
+      const detail = 'splits must name merchants and accounts that share the payment'
+      return new Refusal('body_invalid', { field: 'splits', detail })
+    }
+    default:
+      return new Refusal('payment_state_invalid', { field: 'id', detail: whyNot[code] })
+  }
 }
 
 function requested(
@@ -118,6 +141,7 @@ function requested(
     call,
     ...(body.amount === undefined ? {} : { amount: body.amount }),
     ...(body.reason === undefined ? {} : { reason: body.reason }),
+    ...(body.splits === undefined ? {} : { splits: body.splits }),
     ...(expiresAt === undefined ? {} : { expiresAt }),
     fingerprint,
   }

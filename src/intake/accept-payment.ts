@@ -11,6 +11,7 @@ import type { PaymentRequested } from '#payments/events'
 import { expiryOf } from './expiry.ts'
 import { createMemory, type Remembered } from './memory.ts'
 import type { PaymentBody } from './request.ts'
+import { splitsOf } from './splits.ts'
 import { createTurns } from './turns.ts'
 
 export type AcceptPorts = {
@@ -55,14 +56,16 @@ export function createAcceptPayment(ports: AcceptPorts) {
   return async (offer: PaymentOffer): Promise<AcceptOutcome> => {
     const { tenant, mode, body, idempotencyKey } = offer
     checkBody(body)
+    const splits = splitsOf(body)
     const expiresAt = expiryOf(body.expires_at, ports.clock.now())
     const id = brandId<PaymentId>(`pay_${ports.seal.digest('payment', tenant, mode, body.merchant, idempotencyKey)}`)
     // Two requests under one key go one after the other, so that the second meets what became of the first.
-    return inTurn(id, () => accept(offer, id, expiresAt))
+    return inTurn(id, () => accept(offer, { id, expiresAt, splits }))
   }
 
-  async function accept(offer: PaymentOffer, id: PaymentId, expiresAt: number): Promise<AcceptOutcome> {
+  async function accept(offer: PaymentOffer, about: About): Promise<AcceptOutcome> {
     const { tenant, mode, body } = offer
+    const { id } = about
     const { digest } = ports.seal
     const fingerprint = digest('fingerprint', tenant, mode, canonicalJson(body))
     const remembered = memory.find(id, tenant, mode)
@@ -77,7 +80,7 @@ export function createAcceptPayment(ports: AcceptPorts) {
     const { amount, currency, merchant } = body
     const risk = await ports.assess({ tenant, merchant, customer, amount, currency })
     const verdict = earlier ? { ...risk, isRefused: false } : risk
-    await ports.door.append([requested(offer, { id, customer, fingerprint, expiresAt, risk: verdict }, ports)])
+    await ports.door.append([requested(offer, { ...about, customer, fingerprint, risk: verdict }, ports)])
 
     const rejected = verdict.isRefused ? verdict.reasons : undefined
     memory.remember(id, tenant, mode, { fingerprint, rejected })
@@ -100,17 +103,17 @@ export function paymentMethodContext(tenant: string): string {
   return `${tenant}/payment.requested/paymentMethod`
 }
 
-type Known = {
-  id: PaymentId
+type About = { id: PaymentId; expiresAt: number; splits: PaymentRequested['splits'] }
+
+type Known = About & {
   customer: string | undefined
   fingerprint: string
-  expiresAt: number
   risk: { score: number; reasons: readonly string[]; isRefused: boolean }
 }
 
 function requested(offer: PaymentOffer, known: Known, { seal, inbox, clock }: AcceptPorts): NewEvent {
   const { tenant, mode, body, traceparent } = offer
-  const { id, customer, fingerprint, expiresAt, risk } = known
+  const { id, customer, fingerprint, expiresAt, splits, risk } = known
   const subject = customer === undefined ? `payment:${id}` : `person:${customer}`
   const key = seal.dataKey({ tenant, subject })
   const details = { customer: body.customer, description: body.description, metadata: body.metadata }
@@ -122,6 +125,7 @@ function requested(offer: PaymentOffer, known: Known, { seal, inbox, clock }: Ac
     ...(customer === undefined ? {} : { customer }),
     captureMode: body.capture_mode ?? 'automatic',
     expiresAt,
+    ...(splits ? { splits } : {}),
     fingerprint,
     risk: { score: risk.score, reasons: [...risk.reasons], isRefused: risk.isRefused, assessedAt: clock.now() },
     details: seal.seal(key, JSON.stringify(details), detailsContext(tenant)),

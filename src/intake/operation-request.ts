@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { RefundSplit } from './request.ts'
 
 const Amount = Type.Integer({
   minimum: 1,
@@ -30,6 +31,13 @@ export const RefundBody = Type.Object(
     amount: Type.Optional(Amount),
     reason: Type.Optional(
       Type.Union([Type.Literal('duplicate'), Type.Literal('fraudulent'), Type.Literal('requested_by_customer')]),
+    ),
+    splits: Type.Optional(
+      Type.Array(RefundSplit, {
+        maxItems: 50,
+        description:
+          'Of a payment that is split: who gives how much of it, and the merchant the rest. By what each has otherwise.',
+      }),
     ),
   },
   { additionalProperties: false },

@@ -43,7 +43,7 @@ export function operationRoutes(server: HttpServer, ports: OperationPorts): void
   const { operation: Operation } = ports.show.schemas
   const documented = {
     headersRead,
-    refusals: [...keyRefusals, 'payment_not_found', 'payment_state_invalid', 'amount_too_large'],
+    refusals: [...keyRefusals, 'payment_not_found', 'payment_state_invalid', 'amount_too_large', 'split_exceeded'],
     response: { 200: Operation, 201: Operation, 202: Accepted },
   } as const
   const hooks = {

@@ -46,7 +46,7 @@ export function intakeRoutes(server: HttpServer, ports: IntakePorts): void {
         summary: 'Make a payment',
         body: PaymentBody,
         headersRead,
-        refusals: [...keyRefusals, 'currency_unknown', 'payment_rejected'],
+        refusals: [...keyRefusals, 'currency_unknown', 'payment_rejected', 'split_exceeded'],
         response,
       },
       onRequest: ports.callers.check,

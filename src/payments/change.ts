@@ -11,6 +11,8 @@ export type Change = {
   readonly currency: string
   /** 1, 2, 3 … for each key, without gaps: key and revision name the booking. */
   readonly revision: number
+  /** What each of the request's splits has of it; absent: all of it is the merchant's. */
+  readonly parts?: readonly number[]
 }
 
 /** The differences between what is booked and what should be. None when they agree. */
@@ -27,9 +29,18 @@ export function changes(booked: Booked, movements: readonly Movement[]): Change[
 
 /** The books with these changes booked. A key whose amount is back at zero stays, for its revision. */
 export function book(booked: Booked, changed: readonly Change[]): Booked {
-  const entries = changed.map(({ delta, ...about }): [MovementKey, BookedMovement] => [
-    about.key,
-    { ...about, amount: (booked[about.key]?.amount ?? 0) + delta },
-  ])
-  return { ...booked, ...Object.fromEntries(entries) }
+  const after: Record<MovementKey, BookedMovement> = { ...booked }
+  for (const { delta, parts, ...about } of changed) {
+    const past = after[about.key]
+    const amount = (past?.amount ?? 0) + delta
+    after[about.key] = { ...about, amount, ...partsAfter(past?.parts, parts) }
+  }
+  return after
+}
+
+function partsAfter(past: readonly number[] | undefined, added: readonly number[] | undefined) {
+  if (!past && !added) return {}
+  const [one, other] = [past ?? [], added ?? []]
+  const longer = one.length > other.length ? one : other
+  return { parts: longer.map((_, place) => (one[place] ?? 0) + (other[place] ?? 0)) }
 }

@@ -6,6 +6,7 @@ import { statusOf } from './derive.ts'
 import * as events from './events.ts'
 import { movementsOf } from './movement.ts'
 import { type OperationView, operationsOf, unknownOperations } from './operation.ts'
+import { unsharedChanges, withParts } from './split.ts'
 import type { PaymentRecord } from './sql.ts'
 import type { MovementKind, PaymentState } from './state.ts'
 
@@ -19,7 +20,11 @@ export type PaymentInput =
 /** A payment after an event, and all that follows from it. */
 export type Decided = { readonly payment: PaymentRecord } & Required<Decision>
 
-type Extras = Partial<Decision> & { readonly code?: string | undefined }
+export type Extras = Partial<Decision> & {
+  readonly code?: string | undefined
+  /** Whose the payment was taken for until now; absent: its merchant's. */
+  readonly merchantBefore?: string | undefined
+}
 
 /** Books what moved, says what changed, and lets go of the inquiry when there is nothing left to ask. */
 export function conclude(
@@ -28,11 +33,15 @@ export function conclude(
   event: PaymentInput,
   extras: Extras = {},
 ): Decided {
-  const moved = changes(state.booked, movementsOf(state))
+  const undone = unsharedChanges(before.state, state)
+  const moved = withParts(state, [...undone, ...changes(book(state.booked, undone), movementsOf(state))])
   const booked = { ...state, booked: book(state.booked, moved) }
   const status = statusOf(booked)
   const payment: PaymentRecord = { ...before, status, state: booked }
-  const movements = moved.map((change) => movementFact(change, payment, event))
+  const { merchantBefore = payment.merchant } = extras
+  const movements = moved.map((change, place) =>
+    movementFact(change, place < undone.length ? { ...payment, merchant: merchantBefore } : payment, event),
+  )
   const changed = status !== before.status && status !== 'rejected' && movements.length === 0
   const statusFact = changed ? [statusChanged(before, payment, event, extras.code)] : []
   return {
@@ -85,14 +94,34 @@ const factOf = {
 } as const satisfies Record<Exclude<MovementKind, 'payout'>, EventType>
 
 function movementFact(
-  { key, kind, revision, account, object, delta, currency }: Change,
+  { key, kind, revision, account, object, delta, currency, parts }: Change,
   payment: PaymentRecord,
   event: PaymentInput,
 ) {
   invariant(kind !== 'payout', 'a payout is no movement of a payment')
   const { merchant, status } = payment
-  const data = { movement: key, revision, account, object, merchant, delta, currency, status, effectiveAt: event.time }
+  const splits = splitsOf(payment.state, parts)
+  const data = {
+    movement: key,
+    revision,
+    account,
+    object,
+    merchant,
+    delta,
+    currency,
+    ...(splits.length === 0 ? {} : { splits }),
+    status,
+    effectiveAt: event.time,
+  }
   return follow(event, factOf[kind], data, { part: `${key}#${revision}` })
+}
+
+/** Whose the parts are; those of nothing are left out. */
+function splitsOf({ request }: PaymentState, parts: readonly number[] = []) {
+  return (request?.splits ?? []).flatMap(({ amount: _, ...party }, place) => {
+    const delta = parts[place] ?? 0
+    return delta === 0 ? [] : [{ ...party, delta }]
+  })
 }
 
 function statusChanged(

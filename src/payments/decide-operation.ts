@@ -14,12 +14,12 @@ type Requested = EventOf<typeof events.operationRequested>
  * Refused here it is an operation too, and says why.
  */
 export function decideOperation(before: PaymentRecord, event: Requested, ports: DecidePorts): Decided {
-  const { operation, call, amount, reason, fingerprint } = event.data
+  const { operation, call, amount, reason, splits, fingerprint } = event.data
   const known = before.state.operations[operation]
   if (known) return repeated(before, event, known.request?.fingerprint)
 
-  const asked = { call, reason: reason ?? null, fingerprint, at: event.time }
-  const possibility = possibilityOf(before.state, { call, amount }, ports.isCallable)
+  const asked = { call, reason: reason ?? null, fingerprint, at: event.time, ...(splits ? { splits } : {}) }
+  const possibility = possibilityOf(before.state, { call, amount, splits }, ports.isCallable)
   if (!possibility.isPossible) {
     const currency = before.state.request?.currency ?? null
     const request: OperationRequest = { ...asked, amount: amount ?? null, currency, object: null }

@@ -126,6 +126,19 @@ describe('a request', () => {
     const decided = after(reported(captured), requested())
     assert.deepEqual([decided.payment.status, decided.deliveries], ['captured', []])
   })
+
+  test('that is split has what was booked before it shared, and taken back from whose it was taken for', () => {
+    const splits = [{ merchant: 'mer_seller', amount: 600 }]
+    const { facts } = after(reported(captured), requested({ merchant: 'mer_books', splits }))
+    const movements = facts.filter(({ of }) => of.type === 'payment.captured').map(({ data }) => Object(data))
+    assert.deepEqual(
+      movements.map(({ merchant, delta, revision, splits: shared }) => [merchant, delta, revision, shared]),
+      [
+        ['mer_shop', -1000, 2, undefined],
+        ['mer_books', 1000, 3, [{ merchant: 'mer_seller', delta: 600 }]],
+      ],
+    )
+  })
 })
 
 describe('an answer', () => {

@@ -1,7 +1,7 @@
 import type { callAnswered } from '#gateways/events'
 import { invariant, unreachable } from '#kernel/invariant'
-import { type EventOf, follow, type NewDelivery, type NewEvent } from '#log'
-import { conclude, type Decided, inquiryTimer, type PaymentInput } from './conclude.ts'
+import { type EventOf, follow, type NewDelivery } from '#log'
+import { conclude, type Decided, type Extras, inquiryTimer, type PaymentInput } from './conclude.ts'
 import { joinFetched } from './conflict.ts'
 import { decideOperation } from './decide-operation.ts'
 import { statusOf } from './derive.ts'
@@ -72,8 +72,8 @@ function decideRequest(
   const { data } = event
   if (before?.state.request) return repeated(before, event)
 
-  const { amount, currency, captureMode, expiresAt, merchant } = data
-  const request = { amount, currency, captureMode, expiresAt }
+  const { amount, currency, captureMode, expiresAt, merchant, splits } = data
+  const request = { amount, currency, captureMode, expiresAt, ...(splits ? { splits } : {}) }
   const known: PaymentRecord = {
     ...(before ?? newRecord(event, merchant)),
     merchant,
@@ -91,31 +91,38 @@ function decideRequest(
   const facts = renewed
     ? [created, follow(event, events.riskRenewed, { score, reasons: [...reasons], isRefused })]
     : [created]
+  const extras = { facts, merchantBefore: before?.merchant }
   if (isRefused) {
     const rejected = follow(event, events.paymentRejected, { score, reasons: [...reasons] })
-    return conclude(known, record(requested, { fact: 'rejected' }), event, { facts: [...facts, rejected] })
+    return conclude(known, record(requested, { fact: 'rejected' }), event, {
+      ...extras,
+      facts: [...facts, rejected],
+    })
   }
   if (now > expiresAt) {
-    return conclude(known, record(requested, { fact: 'expired' }), event, { facts, code: 'payment_expired' })
+    return conclude(known, record(requested, { fact: 'expired' }), event, {
+      ...extras,
+      code: 'payment_expired',
+    })
   }
-  return execute(known, requested, event, facts, ports)
+  return execute(known, requested, event, extras, ports)
 }
 
 function execute(
   known: PaymentRecord,
   state: PaymentState,
   event: Requested,
-  facts: readonly NewEvent[],
+  extras: Extras,
   ports: DecidePorts,
 ): Decided {
   // What a gateway has already reported under our reference is not done a second time.
-  if (statusOf(state) !== 'pending') return conclude(known, state, event, { facts })
+  if (statusOf(state) !== 'pending') return conclude(known, state, event, extras)
 
   const account = ports.route({ tenant: event.tenant, mode: event.mode, currency: event.data.currency })
   const operation = ports.operationId(known.id, 'authorize', '1')
   if (account === undefined) {
     const ended = record(state, { fact: 'ended', operation, account: 'none', outcome: 'refused', code: 'no_gateway' })
-    return conclude(known, ended, event, { facts, code: 'no_gateway' })
+    return conclude(known, ended, event, { ...extras, code: 'no_gateway' })
   }
   const { amount, currency, captureMode, expiresAt, paymentMethod } = event.data
   const delivery: NewDelivery = {
@@ -127,7 +134,7 @@ function execute(
     cause: event,
   }
   const executing = record(state, { fact: 'executing', operation, account })
-  return conclude(known, executing, event, { facts, deliveries: [delivery] })
+  return conclude(known, executing, event, { ...extras, deliveries: [delivery] })
 }
 
 /** The first request that is committed wins; what comes under its key later is told apart, and told. */

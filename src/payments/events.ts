@@ -8,6 +8,11 @@ const Code = Type.String({ pattern: '^[a-z0-9_]{1,64}$' })
 const Milliseconds = Type.Integer({ minimum: 0 })
 const CaptureMode = Type.Union([Type.Literal('automatic'), Type.Literal('manual')])
 
+/** Who has something of a payment besides its merchant: another merchant, or an account of the ledger. One of the two. */
+const party = { merchant: Type.Optional(Type.String()), account: Type.Optional(Type.String()) }
+/** What they have of the whole amount, in minor units. */
+const Splits = Type.Array(Type.Object({ ...party, amount: Amount }), { maxItems: 50 })
+
 /** A payment as somebody asked for it at the door. Key: payment. */
 export const paymentRequested = eventType({
   type: 'payment.requested',
@@ -21,6 +26,8 @@ export const paymentRequested = eventType({
     customer: Type.Optional(Type.String()),
     captureMode: CaptureMode,
     expiresAt: Milliseconds,
+    /** Absent: all of it is the merchant's. */
+    splits: Type.Optional(Splits),
     /** Keyed digest of the canonical body: tells a repetition from a conflict. */
     fingerprint: Type.String(),
     risk: Type.Object({
@@ -58,6 +65,8 @@ export const operationRequested = eventType({
     /** All there is, where it is not given. */
     amount: Type.Optional(Amount),
     reason: Type.Optional(RefundReason),
+    /** Who gives how much of a refund, and the merchant the rest; absent: each by what they have of the payment. */
+    splits: Type.Optional(Splits),
     /** Past it a capture is not made; the others have no such time. */
     expiresAt: Type.Optional(Milliseconds),
     /** Keyed digest of the canonical body: tells a repetition from a conflict. */
@@ -77,6 +86,7 @@ export const paymentCreated = eventType({
     customer: Type.Optional(Type.String()),
     captureMode: CaptureMode,
     expiresAt: Milliseconds,
+    splits: Type.Optional(Splits),
   }),
 })
 
@@ -167,6 +177,8 @@ const Movement = Type.Object({
   merchant: Type.String(),
   delta: Delta,
   currency: Currency,
+  /** What of `delta` is others' than the merchant's. */
+  splits: Type.Optional(Type.Array(Type.Object({ ...party, delta: Delta }), { maxItems: 50 })),
   /** The payment's status with this and all before. */
   status: Status,
   /** When the event that told of it was appended, Unix milliseconds. */

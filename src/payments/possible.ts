@@ -2,11 +2,17 @@ import { invariant } from '#kernel/invariant'
 import { isDisputed } from './derive.ts'
 import { capturedOf, type Lineage, lineagesOf, phaseOf, unidentifiedOf } from './lineage.ts'
 import { operationsOf, reservedFor } from './operation.ts'
-import type { OperationRequest, PaymentState } from './state.ts'
+import { type RefundSplitFault, refundSplitFault } from './split.ts'
+import type { OperationRequest, PaymentState, Split } from './state.ts'
 import { currencyOf, current } from './tracked.ts'
 
 /** What somebody wants done with a payment. Without an amount: all there is. */
-export type Wish = { readonly call: OperationRequest['call']; readonly amount: number | undefined }
+export type Wish = {
+  readonly call: OperationRequest['call']
+  readonly amount: number | undefined
+  /** Of a refund: who gives how much of it. */
+  readonly splits?: readonly Split[] | undefined
+}
 
 /** Why an operation cannot be done; the code of the fact that says so. */
 export type Impossible =
@@ -18,6 +24,7 @@ export type Impossible =
   | 'amount_too_large'
   | 'gateway_not_callable'
   | 'too_many_operations'
+  | RefundSplitFault
 
 export type Possibility =
   | {
@@ -66,7 +73,7 @@ function hold(
 function refund(
   state: PaymentState,
   lineages: readonly Lineage[],
-  { amount }: Wish,
+  { amount, splits = [] }: Wish,
   isCallable: (account: string) => boolean,
 ): Possibility {
   const sources = lineages.flatMap((lineage) => sourcesIn(state, lineage))
@@ -78,7 +85,8 @@ function refund(
     return { ...impossible('amount_too_large'), left: Math.max(0, left) }
   }
   if (!isCallable(account)) return impossible('gateway_not_callable')
-  return { isPossible: true, account, object, amount: amount ?? left, currency }
+  const fault = refundSplitFault(state, splits, amount ?? left)
+  return fault ? impossible(fault) : { isPossible: true, account, object, amount: amount ?? left, currency }
 }
 
 /**

@@ -41,6 +41,11 @@ export const PaymentShown = Type.Object({
   merchant: text,
   capture_mode: nullable(text),
   expires_at: nullable(instantText),
+  splits: Type.Optional(
+    Type.Array(Type.Object({ merchant: Type.Optional(text), account: Type.Optional(text), amount: minorUnits }), {
+      description: 'What others than the merchant have of the amount; absent where nobody has.',
+    }),
+  ),
   fingerprint: nullable(Type.String({ description: 'Keyed digest of the body that was accepted.' })),
   captured: minorUnits,
   refunded: minorUnits,
@@ -97,6 +102,7 @@ export function bodyOf(payment: PaymentView): Omit<PaymentShown, 'customer' | 'd
     merchant,
     capture_mode: payment.captureMode,
     expires_at: payment.expiresAt === null ? null : instant(payment.expiresAt),
+    ...(payment.splits ? { splits: [...payment.splits] } : {}),
     fingerprint,
     captured: total('capture'),
     refunded: total('refund'),
@@ -121,10 +127,19 @@ async function accepted(ref: PaymentRef, ports: ShowPorts): Promise<PaymentView 
   const event = (await ports.events(ref)).find(({ type }) => type === paymentRequested.type)
   const data: unknown = event?.data
   if (!event || !isRequest(data)) return undefined
-  const { amount, currency, merchant, captureMode, expiresAt, fingerprint, details: sealed } = data
+  const { amount, currency, merchant, captureMode, expiresAt, splits, fingerprint, details: sealed } = data
   const at = event.time.getTime()
   const asked = { amount, currency, merchant, captureMode, expiresAt, fingerprint, details: sealed }
-  return { ...ref, ...asked, status: 'pending', movements: [], operations: [], createdAt: at, updatedAt: at }
+  return {
+    ...ref,
+    ...asked,
+    ...(splits ? { splits } : {}),
+    status: 'pending',
+    movements: [],
+    operations: [],
+    createdAt: at,
+    updatedAt: at,
+  }
 }
 
 function isRequest(data: unknown): data is DataOf<typeof paymentRequested> {

@@ -1,4 +1,4 @@
-import type { OperationRequested } from './events.ts'
+import type { OperationRequested, PaymentRequested } from './events.ts'
 import type { StatusOf } from './ranks.ts'
 import type { Tracked } from './tracked.ts'
 
@@ -41,7 +41,12 @@ export type PaymentRequest = {
   readonly captureMode: 'automatic' | 'manual'
   /** Unix milliseconds. */
   readonly expiresAt: number
+  /** Absent: all of it is the merchant's. */
+  readonly splits?: readonly Split[]
 }
+
+/** What another merchant, or an account of the ledger, has of the whole amount, in minor units. */
+export type Split = NonNullable<PaymentRequested['splits']>[number]
 
 /** How a call to a gateway ended; `refused`: it surely did nothing, or the gateway has never heard of it. */
 export type OperationOutcome = 'answered' | 'declined' | 'refused'
@@ -57,6 +62,8 @@ export type OperationRequest = {
   /** The gateway's intent, or charge for a refund; null for what was refused before there was one. */
   readonly object: string | null
   readonly reason: RefundReason | null
+  /** Who gives how much of a refund, and the merchant the rest; absent: each by what they have of the payment. */
+  readonly splits?: readonly Split[]
   /** Keyed digest of the body: tells a repetition from a conflict. */
   readonly fingerprint: string
   /** When it was asked for, in Unix milliseconds. */
@@ -92,7 +99,11 @@ export type Movement = {
 }
 
 /** A movement as the books have it; its amount may be back at zero. `revision` counts its bookings. */
-export type BookedMovement = Movement & { readonly revision: number }
+export type BookedMovement = Movement & {
+  readonly revision: number
+  /** What of it was booked for each of the request's splits, in their order; absent: all is the merchant's. */
+  readonly parts?: readonly number[]
+}
 export type Booked = Readonly<Record<MovementKey, BookedMovement>>
 
 /**

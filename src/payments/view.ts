@@ -2,6 +2,7 @@ import type { Database } from '#kernel/database'
 import type { PaymentStatus } from './derive.ts'
 import { type OperationView, operationsOf } from './operation.ts'
 import { find, type PaymentRef, type PaymentRow } from './sql.ts'
+import type { Split } from './state.ts'
 
 /** A payment as others may see it. Amounts in minor units. */
 export type PaymentView = PaymentRef & {
@@ -13,6 +14,8 @@ export type PaymentView = PaymentRef & {
   readonly captureMode: 'automatic' | 'manual' | null
   /** Unix milliseconds. */
   readonly expiresAt: number | null
+  /** Absent: all of it is the merchant's. */
+  readonly splits?: readonly Split[]
   /** Keyed digest of the body that was accepted. */
   readonly fingerprint: string | null
   /** Sealed customer reference, description and metadata. */
@@ -46,6 +49,7 @@ function viewOf(row: PaymentRow): PaymentView {
     merchant: row.merchant,
     captureMode: request?.captureMode ?? null,
     expiresAt: request?.expiresAt ?? null,
+    ...(request?.splits ? { splits: request.splits } : {}),
     fingerprint: row.fingerprint,
     details: row.details,
     movements: Object.values(booked)
