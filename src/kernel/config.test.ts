@@ -21,6 +21,7 @@ test('without any setting there is a local server that keeps its data in .millra
     gateways: {},
     risk: { perCustomerAMinute: 30, perMerchantAMinute: 60_000, amountMax: 100_000_000 },
     rateLimit: { perSecond: 100, burst: 200 },
+    ledger: { charts: {}, templates: {} },
     webhooks: { allowHosts: [], backlogMax: 10_000 },
     archive: { dir: undefined },
     retention: { days: undefined, webhookDays: 90 },
@@ -89,6 +90,14 @@ const badFiles = [
   [
     '{ drain: { graceSeconds: 30 } }',
     'drain.graceSeconds must be less than drain.limitSeconds, which counts from the signal on.',
+  ],
+  [
+    "{ ledger: { charts: { shop: { accounts: [{ id: '{shop}:cash', type: 'asset' }] } } } }",
+    `ledger.charts.shop.accounts.0.id ${inFile} must be words with colons between them, any but the first a parameter, as in merchant:{merchant}:payable.`,
+  ],
+  [
+    '{ ledger: { templates: { sale: { version: 0, parameters: {}, transfers: [] } } } }',
+    `ledger.templates.sale.version ${inFile} must be a whole number from 1 on.`,
   ],
   ['{ rateLimit: 5 }', `rateLimit ${inFile} must be an object with perSecond and burst.`],
   [

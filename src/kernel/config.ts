@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox'
 import { checkSettings } from './config-check.ts'
 import { environmentSettings, overlaid } from './config-environment.ts'
 import { readConfigFile } from './config-file.ts'
+import { LedgerSettings } from './config-ledger.ts'
 import { UsageError } from './errors.ts'
 import { type TracingSettings, tracingSettings } from './tracing-config.ts'
 
@@ -82,6 +83,7 @@ const Settings = Type.Object(
         { ...closed, description: 'an object of limits' },
       ),
     ),
+    ledger: Type.Optional(LedgerSettings),
     webhooks: Type.Optional(
       Type.Object(
         {
@@ -172,6 +174,8 @@ export type Config = {
   readonly gateways: Readonly<Record<string, GatewayConfig>>
   readonly risk: Readonly<Required<NonNullable<Settings['risk']>>>
   readonly rateLimit: Readonly<Required<NonNullable<Settings['rateLimit']>>>
+  /** Charts of accounts and templates of entries, by name. */
+  readonly ledger: Readonly<Required<LedgerSettings>>
   readonly webhooks: {
     /** Hosts of endpoints that may be, or lead to, private addresses. */
     readonly allowHosts: readonly string[]
@@ -272,6 +276,7 @@ function withDefaults(settings: Settings, cwd: string): Config {
     gateways: Object.fromEntries(gateways.map(([account, gateway]) => [account, toGateway(account, gateway, mode)])),
     risk: { perCustomerAMinute: 30, perMerchantAMinute: 60_000, amountMax: 100_000_000, ...settings.risk },
     rateLimit: { perSecond: 100, burst: 200, ...settings.rateLimit },
+    ledger: { charts: {}, templates: {}, ...settings.ledger },
     webhooks: { allowHosts: [], backlogMax: 10_000, ...settings.webhooks },
     archive: { dir: settings.archive?.dir === undefined ? undefined : resolve(cwd, settings.archive.dir) },
     retention: toRetention(settings),
