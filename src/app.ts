@@ -20,6 +20,7 @@ import {
   type WebhookOffer,
 } from '#intake'
 import type { Clock } from '#kernel/clock'
+import type { LedgerSettings } from '#kernel/config-ledger'
 import type { Database } from '#kernel/database'
 import type { ErasureRegister } from '#kernel/erasure-register'
 import { Refusal } from '#kernel/errors'
@@ -83,6 +84,8 @@ export type AppOptions = {
   readonly tracer?: Tracer
   /** Told of every attempt of a delivery: for metrics. */
   readonly attempted?: (attempt: AttemptReport) => void
+  /** Absent: there are no charts of accounts, and no templates of entries. */
+  readonly ledger?: LedgerSettings
   readonly webhooks?: WebhookOptions
   /** Absent: this process archives nothing, and drops nothing. */
   readonly archiving?: NonNullable<Parameters<typeof startLog>[0]['archiving']>
@@ -129,6 +132,7 @@ export function createApp(options: AppOptions) {
   const keys = createKeyRing(databases.read, options.keySnapshot)
   const acceptedBefore = createAcceptedBefore(databases.read, clock)
   const rates = createRates(databases.read)
+  const onLedger = { work: databases.door, read: databases.read, wakeups, clock }
 
   const acceptPayment = createAcceptPayment({
     door: spooling ?? door,
@@ -181,10 +185,10 @@ export function createApp(options: AppOptions) {
   return {
     tracer,
     endpoints,
-    ledger: createLedgerCommands({ work: databases.door, read: databases.read, wakeups, random, clock, seal }),
+    ledger: createLedgerCommands({ ...onLedger, random, seal, settings: options.ledger ?? {} }),
     rates,
     recordRates: createRecordRates({ database: databases.door, wakeups, random }),
-    revalue: createRevaluation({ work: databases.door, read: databases.read, wakeups, clock, ratesAt: rates.ratesAt }),
+    revalue: createRevaluation({ ...onLedger, ratesAt: rates.ratesAt }),
     modules,
     destinations,
     keys,

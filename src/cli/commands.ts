@@ -20,6 +20,7 @@ import { showAccount, showPayment } from './show.ts'
 import { simulator } from './simulator.ts'
 import { spoolStatus } from './spool.ts'
 import { start } from './start.ts'
+import { statement } from './statement.ts'
 import { listAllTimers } from './timers.ts'
 import { verify } from './verify.ts'
 
@@ -37,6 +38,7 @@ export const commands: readonly Command[] = [
   showEvents,
   showPayment,
   showAccount,
+  statement,
   parked.list,
   parked.show,
   parked.retry,

@@ -96,6 +96,7 @@ export async function startPlatform({ config, accounts, simulated }: PlatformOpt
       masterKey,
       accounts: known,
       risk: config.risk,
+      ledger: config.ledger,
       webhooks: {
         fetch: messenger.fetch,
         guard,

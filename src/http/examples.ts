@@ -1,18 +1,7 @@
-/** A request that runs as it stands: in the API's document, on its page, and in a test that sends every one of them. */
-export type Example = {
-  /** As it is declared: `GET /v1/payments/:id`. */
-  readonly route: string
-  readonly summary: string
-  /** `{payment}` and the like stand for ids that an earlier example was answered with. */
-  readonly path: string
-  readonly headers?: Readonly<Record<string, string>>
-  readonly body?: Readonly<Record<string, unknown>>
-  readonly status: number
-  /** By what name later examples know the id in the answer. */
-  readonly names?: string
-}
+import { type Example, order } from './example.ts'
+import { ledgerExamples } from './ledger-examples.ts'
 
-const order = { amount: 1999, currency: 'EUR', merchant: 'mer_books', payment_method: 'pm_sim_approve' }
+export type { Example } from './example.ts'
 
 /** In an order in which they can be sent one after the other. */
 export const examples: readonly Example[] = [
@@ -106,85 +95,7 @@ export const examples: readonly Example[] = [
     status: 200,
   },
   { route: 'GET /v1/fx/rates', summary: 'The rates of a day', path: '/v1/fx/rates?at=2026-01-06', status: 200 },
-  {
-    route: 'POST /v1/accounts',
-    summary: 'Open an account that takes any currency',
-    path: '/v1/accounts',
-    body: { id: 'wallet:ada', type: 'liability' },
-    status: 201,
-  },
-  {
-    route: 'POST /v1/accounts',
-    summary: 'Open an account that never falls below nothing',
-    path: '/v1/accounts',
-    body: { id: 'wallet:bob', type: 'liability', currency: 'EUR', floor: 0, metadata: { name: 'Bob' } },
-    status: 201,
-  },
-  {
-    route: 'POST /v1/ledger/entries',
-    summary: 'Book 10 EUR into it',
-    path: '/v1/ledger/entries',
-    body: {
-      id: 'topup-1',
-      purpose: 'topup',
-      transfers: [{ debit: 'wallet:ada', credit: 'wallet:bob', amount: 1000, currency: 'EUR' }],
-    },
-    status: 201,
-  },
-  {
-    route: 'POST /v1/ledger/holds',
-    summary: 'Set 7 EUR of it aside',
-    path: '/v1/ledger/holds',
-    body: { id: 'hold-1', debit: 'wallet:bob', credit: 'wallet:ada', amount: 700, currency: 'EUR' },
-    status: 201,
-  },
-  {
-    route: 'POST /v1/ledger/holds/:id/post',
-    summary: 'Book 5 of them; the rest is free again',
-    path: '/v1/ledger/holds/hold-1/post',
-    body: { id: 'post-1', amount: 500 },
-    status: 201,
-  },
-  {
-    route: 'GET /v1/accounts/:id/statement',
-    summary: 'How its balance came to be',
-    path: '/v1/accounts/wallet:bob/statement?currency=EUR',
-    status: 200,
-  },
-  {
-    route: 'POST /v1/ledger/conversions',
-    summary: 'Turn 10.01 EUR into dollars, at the rate of the day',
-    path: '/v1/ledger/conversions',
-    body: {
-      id: 'conversion-1',
-      debit: 'wallet:ada',
-      credit: 'wallet:ada',
-      currency: 'EUR',
-      amount: 1001,
-      to_currency: 'USD',
-      effective_at: '2026-01-06T09:30:00Z',
-    },
-    status: 201,
-  },
-  {
-    route: 'GET /v1/ledger/conversions/:id',
-    summary: 'What was converted, by which rate, and what rounding left',
-    path: '/v1/ledger/conversions/conversion-1',
-    status: 200,
-  },
-  {
-    route: 'POST /v1/ledger/revaluations',
-    summary: 'Book what the position in dollars has gained by the end of a day',
-    path: '/v1/ledger/revaluations',
-    body: { day: '2026-01-07', base: 'EUR' },
-    status: 200,
-  },
-  {
-    route: 'GET /v1/trial-balance',
-    summary: 'The books of a day, in euros too',
-    path: '/v1/trial-balance?effective_at=2026-01-07T23:59:59Z&in=EUR',
-    status: 200,
-  },
+  ...ledgerExamples,
   {
     route: 'GET /v1/events',
     summary: 'Everything that happened to payments, from the beginning',

@@ -35,6 +35,10 @@ export type Guard = {
   readonly heldCredit: bigint
 }
 
+export function isNothing({ posted, heldDebit, heldCredit }: Guard): boolean {
+  return posted === 0n && heldDebit === 0n && heldCredit === 0n
+}
+
 /** On the account's normal side, in minor units. */
 export function balanceOf({ normalSide }: Pick<Account, 'normalSide'>, { posted }: Pick<Guard, 'posted'>): bigint {
   return normalSide === 'debit' ? posted : -posted

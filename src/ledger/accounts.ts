@@ -9,6 +9,8 @@ const kinds: readonly (readonly [name: RegExp, kind: AccountKind])[] = [
   [/^gateway:[^:]+:fees$/, { type: 'expense', normalSide: 'debit' }],
   [/^bank:[^:]+$/, { type: 'asset', normalSide: 'debit' }],
   [/^merchant:[^:]+:payable$/, { type: 'liability', normalSide: 'credit' }],
+  [/^platform:[^:]+:revenue$/, { type: 'income', normalSide: 'credit' }],
+  [/^platform:[^:]+:payable$/, { type: 'liability', normalSide: 'credit' }],
   [/^fx:position:[A-Z]{3}$/, { type: 'equity', normalSide: 'credit' }],
   [/^fx:valuation:[A-Z]{3}$/, { type: 'equity', normalSide: 'debit' }],
   [/^fx:(?:realised|unrealised)$/, { type: 'income', normalSide: 'credit' }],

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Database, Tx } from '#kernel/database'
 import { Refusal } from '#kernel/errors'
+import { invariant } from '#kernel/invariant'
 import type { Random } from '#kernel/random'
 import { type Seal, storeKeys } from '#kernel/seal'
 import { factsTransaction, type NewEvent, roleOf, type Wakeups } from '#log'
@@ -30,6 +31,8 @@ export type AccountPatch = {
 export type AccountAdmin = {
   /** Opened twice with the same settings, it is one. @throws Refusal `account_exists` or `account_kind_invalid`. */
   open(whose: Whose, settings: AccountSettings, asked: Asked): Promise<AccountSettingsView>
+  /** All of them, or none; those that are open with the same settings stay as they are. @throws Refusal as `open`. */
+  openAll(whose: Whose, settings: readonly AccountSettings[], asked: Asked): Promise<AccountSettingsView[]>
   /** @throws Refusal `account_not_found` or `limit_invalid`. */
   change(whose: Whose, account: string, patch: AccountPatch, asked: Asked): Promise<AccountSettingsView>
   /** Undefined for an account that nobody opened. */
@@ -58,29 +61,49 @@ export function createAccountAdmin(ports: {
 }): AccountAdmin {
   const { work, read, wakeups, random, seal } = ports
 
-  const write = async (
-    whose: Whose,
-    name: string,
-    asked: Asked,
-    decideOn: (before: sql.AccountRow | undefined) => Change,
-  ) => {
+  /** All of them, or none. */
+  const write = async (whose: Whose, asked: Asked, wishes: readonly Wish[]): Promise<AccountSettingsView[]> => {
     await factsTransaction(work, async (tx) => {
       await sql.lockAccounts(tx)
-      const [before] = await sql.findAccounts(tx, whose, [name])
-      const { account, metadata, of } = decideOn(before)
-      if (of === undefined) return { result: undefined, facts: [] }
-      const details = metadata === undefined ? (before?.details ?? null) : await sealed(tx, whose, name, metadata)
-      await tx.become(roleOf('ledger'))
-      if (!before) await checkCurrency(tx, whose, account)
-      await sql.writeAccount(tx, whose, account, details)
-      if (account.isGuarded && !before?.is_guarded) await sql.guardAccount(tx, whose, name)
-      if (!account.isGuarded && before?.is_guarded) await sql.unguardAccount(tx, whose, name)
-      await checkLimits(tx, whose, account)
-      return { result: undefined, facts: [changeFact(whose, of, account, asked, random)] }
+      const names = wishes.map(({ name }) => name)
+      const found = new Map((await sql.findAccounts(tx, whose, names)).map((row) => [row.account, row]))
+      const decided: Decided[] = []
+      for (const { name, decideOn } of wishes) {
+        const before = found.get(name)
+        const { account, metadata, of } = decideOn(before)
+        if (of === undefined) continue
+        const details = metadata === undefined ? (before?.details ?? null) : await sealed(tx, whose, name, metadata)
+        decided.push({ before, account, details, of })
+      }
+      if (decided.length > 0) await tx.become(roleOf('ledger'))
+      for (const one of decided) await writeOne(tx, whose, one)
+      return {
+        result: undefined,
+        facts: decided.map(({ of, account }) => changeFact(whose, of, account, asked, random)),
+      }
     })
     wakeups.wake([accountOpened.topic])
-    const view = await find(whose, name)
-    if (!view) throw new Refusal('account_not_found', { field: 'id' })
+    return Promise.all(
+      wishes.map(async ({ name }) => {
+        const view = await find(whose, name)
+        if (!view) throw new Refusal('account_not_found', { field: 'id' })
+        return view
+      }),
+    )
+  }
+
+  const writeOne = async (tx: Tx, whose: Whose, { before, account, details }: Decided): Promise<void> => {
+    const { account: name, isGuarded } = account
+    if (!before) await checkCurrency(tx, whose, account)
+    await sql.writeAccount(tx, whose, account, details)
+    if (isGuarded && !before?.is_guarded) await sql.guardAccount(tx, whose, name)
+    if (!isGuarded && before?.is_guarded) await sql.unguardAccount(tx, whose, name)
+    await checkLimits(tx, whose, account)
+  }
+
+  const writeThe = async (whose: Whose, asked: Asked, wish: Wish): Promise<AccountSettingsView> => {
+    const [view] = await write(whose, asked, [wish])
+    invariant(view, 'each wish has a view')
     return view
   }
 
@@ -112,18 +135,40 @@ export function createAccountAdmin(ports: {
 
   return {
     find,
-    open: (whose, settings, asked) =>
-      write(whose, settings.account, asked, (before) => {
-        const account = accountOf(settings)
-        if (!before) return { account, metadata: settings.metadata ?? null, of: accountOpened }
-        if (!isDeepStrictEqual(accountIn(before), account)) throw new Refusal('account_exists', { field: 'id' })
-        return { account, metadata: undefined, of: undefined }
-      }),
+    open: (whose, settings, asked) => writeThe(whose, asked, opening(settings)),
+    openAll: (whose, settings, asked) => write(whose, asked, settings.map(opening)),
     change: (whose, name, patch, asked) =>
-      write(whose, name, asked, (before) => {
-        if (!before) throw new Refusal('account_not_found', { field: 'id' })
-        return { account: patched(accountIn(before), patch), metadata: patch.metadata, of: accountChanged }
+      writeThe(whose, asked, {
+        name,
+        decideOn(before) {
+          if (!before) throw new Refusal('account_not_found', { field: 'id' })
+          return { account: patched(accountIn(before), patch), metadata: patch.metadata, of: accountChanged }
+        },
       }),
+  }
+}
+
+/** What is to become of an account, by what it is when everybody else waits. */
+type Wish = { readonly name: string; decideOn(before: sql.AccountRow | undefined): Change }
+
+type Decided = {
+  readonly before: sql.AccountRow | undefined
+  readonly account: Account
+  /** Sealed. */
+  readonly details: string | null
+  readonly of: AccountFact
+}
+
+function opening(settings: AccountSettings): Wish {
+  return {
+    name: settings.account,
+    decideOn(before) {
+      const account = accountOf(settings)
+      if (!before) return { account, metadata: settings.metadata ?? null, of: accountOpened }
+      if (isDeepStrictEqual(accountIn(before), account)) return { account, metadata: undefined, of: undefined }
+      const detail = `${settings.account} is open with other settings`
+      throw new Refusal('account_exists', { field: 'id', detail })
+    },
   }
 }
 
@@ -142,7 +187,8 @@ type AccountFact = typeof accountOpened | typeof accountChanged
 
 const debitTypes: readonly Account['type'][] = ['asset', 'expense']
 
-function accountOf(settings: AccountSettings): Account {
+/** @throws Refusal `account_kind_invalid` or `limit_invalid`. */
+export function accountOf(settings: AccountSettings): Account {
   const { account, type, currency, parent, floor, ceiling } = settings
   const normalSide = settings.normalSide ?? (debitTypes.includes(type) ? 'debit' : 'credit')
   const isGuarded = settings.isGuarded ?? (floor !== undefined || ceiling !== undefined)

@@ -4,6 +4,7 @@ import type { Account, Guard } from './account.ts'
 import { Book, type Booked, guardName, type Hold } from './book.ts'
 import type { HoldState } from './command.ts'
 import type { NewEntry } from './new-entry.ts'
+import type { Schedule, ScheduleState } from './schedule.ts'
 
 export type Whose = { readonly tenant: string; readonly mode: string }
 
@@ -21,6 +22,7 @@ export type OpenBook = {
   readonly now: number
   readonly guards: ReadonlySet<string>
   readonly holds: ReadonlySet<string>
+  readonly schedules: ReadonlySet<string>
 }
 
 type Read = {
@@ -30,6 +32,7 @@ type Read = {
   guards: [account: string, currency: string, posted: string, heldDebit: string, heldCredit: string][] | null
   holds: HoldCells[] | null
   booked: BookedCells[] | null
+  schedules: ScheduleCells[] | null
 }
 type AccountCells = [
   account: string,
@@ -65,23 +68,36 @@ type BookedCells = [
   reversedBy: string | null,
 ]
 
+type ScheduleCells = [source: string, fingerprint: string, state: ScheduleState, dueMs: number]
+
 const OPEN = statement('ledger.open_book', 'select ledger.open_book($1, $2, $3, $4, $5) as book')
 
 /** Reads, and locks until the transaction's end, what the commands of one tenant and mode are decided on. */
 export async function openBook(tx: Tx, { tenant, mode }: Whose, scope: Scope): Promise<OpenBook> {
   const values = [tenant, mode, [...scope.accounts], [...scope.sources], [...scope.holds]]
   const [row] = await tx.query<{ book: Read }>(OPEN, values)
-  const read = row?.book ?? { now_ms: 0, closed_ms: null, accounts: null, guards: null, holds: null, booked: null }
+  const read = row?.book ?? {
+    now_ms: 0,
+    closed_ms: null,
+    accounts: null,
+    guards: null,
+    holds: null,
+    booked: null,
+    schedules: null,
+  }
   const guards = new Map((read.guards ?? []).map((cells) => [guardName(cells[0], cells[1]), guardOf(cells)]))
   const holds = new Map((read.holds ?? []).map((cells) => [cells[0], holdOf(cells)]))
+  const schedules = new Map((read.schedules ?? []).map((cells) => [cells[0], scheduleOf(cells)]))
   const book = new Book({
     closedThrough: read.closed_ms ?? Number.NEGATIVE_INFINITY,
     accounts: new Map((read.accounts ?? []).map((cells) => [cells[0], accountOf(cells)])),
     guards,
     holds,
     booked: new Map((read.booked ?? []).map((cells) => [cells[0], bookedOf(cells)])),
+    schedules,
   })
-  return { book, now: read.now_ms, guards: new Set(guards.keys()), holds: new Set(holds.keys()) }
+  const were = { guards: new Set(guards.keys()), holds: new Set(holds.keys()), schedules: new Set(schedules.keys()) }
+  return { book, now: read.now_ms, ...were }
 }
 
 function accountOf([
@@ -133,6 +149,10 @@ function bookedOf([source, entry, fingerprint, accounts, amounts, currencies, re
     currency: currencies[place] ?? '',
   }))
   return { source, entry, fingerprint: fingerprint ?? undefined, postings, reversedBy: reversedBy ?? undefined }
+}
+
+function scheduleOf([source, fingerprint, state, dueAt]: ScheduleCells): Schedule {
+  return { source, fingerprint, state, dueAt, refusal: undefined, entry: undefined }
 }
 
 const WRITE = statement(

@@ -1,5 +1,7 @@
 import type { Conversion } from './conversion.ts'
 import type { Posting } from './entry.ts'
+import type { ScheduleState } from './schedule.ts'
+import type { TemplateRef } from './template.ts'
 
 /** An amount between two different accounts: `debit` is debited, `credit` credited. Minor units, above zero. */
 export type Transfer = {
@@ -9,6 +11,8 @@ export type Transfer = {
   readonly currency: string
   /** Moves what there is, up to the amount, as far as the limits of both accounts allow. */
   readonly isSweep?: boolean
+  /** What the debited account, a guarded one, must have available after it, whatever its floor. */
+  readonly leaves?: bigint
 }
 
 /** Holds only if the guarded account has so much available before the entry, in minor units. */
@@ -36,6 +40,8 @@ export type PostEntry = Named & {
   readonly effectiveAt: number
   /** What its postings convert. */
   readonly conversion?: Conversion
+  /** What made its postings. */
+  readonly template?: TemplateRef
 }
 
 /** Books the opposite of an entry, once: the only correction there is. */
@@ -67,7 +73,19 @@ export type PostHold = Named & {
 
 export type VoidHold = Named & { readonly kind: 'hold_void'; readonly hold: string; readonly isExpiry: boolean }
 
-export type Command = PostEntry | ReverseEntry | PlaceHold | PostHold | VoidHold
+/** Has an entry booked at a time, if it can be booked then. */
+export type ScheduleEntry = Named & {
+  readonly kind: 'schedule'
+  readonly entry: PostEntry | ReverseEntry
+  /** Unix milliseconds, both. */
+  readonly askedAt: number
+  readonly dueAt: number
+}
+
+/** Takes back what was scheduled under the id. */
+export type CancelSchedule = Named & { readonly kind: 'schedule_cancel' }
+
+export type Command = PostEntry | ReverseEntry | PlaceHold | PostHold | VoidHold | ScheduleEntry | CancelSchedule
 
 /** Why a command was not done. Exact: who asks again knows what would have to be different. */
 export type LedgerRefusal =
@@ -99,11 +117,20 @@ export type LedgerRefusal =
   | { readonly code: 'entry_unknown' | 'entry_reversed' | 'hold_unknown'; readonly id: string }
   | { readonly code: 'hold_ended'; readonly id: string; readonly state: HoldState }
   | { readonly code: 'hold_exceeded'; readonly id: string; readonly available: bigint; readonly needed: bigint }
+  | { readonly code: 'schedule_unknown' | 'schedule_passed'; readonly id: string }
+  | { readonly code: 'schedule_ended'; readonly id: string; readonly state: ScheduleState }
   /** Another command of the same linked group was refused. */
   | { readonly code: 'linked_refused'; readonly id: string }
 
 export type HoldState = 'held' | 'posted' | 'voided' | 'expired'
 
 export type Outcome =
-  | { readonly status: 'done'; readonly id: string; readonly entry: string | undefined; readonly isRepeated: boolean }
+  | {
+      readonly status: 'done'
+      readonly id: string
+      readonly entry: string | undefined
+      readonly isRepeated: boolean
+      /** Of what was asked for at a time: what has become of it by now. */
+      readonly schedule?: ScheduleState
+    }
   | { readonly status: 'refused'; readonly refusal: LedgerRefusal }

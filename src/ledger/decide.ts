@@ -1,9 +1,18 @@
-import { type Account, availableOf, type Guard, roomOf, withHeld, withoutHeld, withPosted } from './account.ts'
-import type { Book, Booked, Hold } from './book.ts'
+import {
+  type Account,
+  availableOf,
+  type Guard,
+  isNothing,
+  roomOf,
+  withHeld,
+  withoutHeld,
+  withPosted,
+} from './account.ts'
+import { type Book, guardName, type Hold } from './book.ts'
+import { checkBalanced } from './check-balanced.ts'
 import type {
   Command,
   Condition,
-  LedgerRefusal,
   Outcome,
   PlaceHold,
   PostEntry,
@@ -13,19 +22,14 @@ import type {
   VoidHold,
 } from './command.ts'
 import type { Conversion } from './conversion.ts'
+import { cancelSchedule, placeSchedule } from './decide-schedule.ts'
 import type { Posting } from './entry.ts'
 import { entrySource } from './entry-source.ts'
+import { Refused } from './refused.ts'
+import type { TemplateRef } from './template.ts'
 
 /** Names an entry: a pure function of whose it is and of its source. */
 export type NameEntry = (source: string) => string
-
-class Refused extends Error {
-  readonly refusal: LedgerRefusal
-  constructor(refusal: LedgerRefusal) {
-    super(refusal.code)
-    this.refusal = refusal
-  }
-}
 
 /**
  * Decides one command on the book, and changes the book by it. A refusal changes nothing. Pure: what it needs to know is
@@ -68,12 +72,16 @@ function decideOn(book: Book, command: Command, nameEntry: NameEntry): Outcome {
       return postHold(book, command, nameEntry)
     case 'hold_void':
       return voidHold(book, command)
+    case 'schedule':
+      return placeSchedule(book, command)
+    case 'schedule_cancel':
+      return cancelSchedule(book, command)
   }
 }
 
 function postEntry(book: Book, command: PostEntry, nameEntry: NameEntry): Outcome {
-  const { id, fingerprint, purpose, effectiveAt, conditions, conversion } = command
-  const before = bookedBefore(book.booked(entrySource(id)), command)
+  const { id, fingerprint, purpose, effectiveAt, conditions, conversion, template } = command
+  const before = bookedBefore(book, command)
   if (before) return before
   checkPeriod(book, effectiveAt)
   for (const condition of conditions) checkCondition(book, condition)
@@ -83,13 +91,13 @@ function postEntry(book: Book, command: PostEntry, nameEntry: NameEntry): Outcom
   ]
   checkBalanced(postings)
   checkLimits(book, postings)
-  const about = { id, fingerprint, purpose, effectiveAt, postings, ...(conversion ? { conversion } : {}) }
-  const entry = write(book, about, nameEntry)
+  const madeOf = { ...(conversion ? { conversion } : {}), ...(template ? { template } : {}) }
+  const entry = write(book, { id, fingerprint, purpose, effectiveAt, postings, ...madeOf }, nameEntry)
   return { status: 'done', id, entry, isRepeated: false }
 }
 
 function reverse(book: Book, { id, fingerprint, entry, effectiveAt }: ReverseEntry, nameEntry: NameEntry): Outcome {
-  const before = bookedBefore(book.booked(entrySource(id)), { id, fingerprint })
+  const before = bookedBefore(book, { id, fingerprint })
   if (before) return before
   const reversed = book.booked(entry)
   if (!reversed) throw new Refused({ code: 'entry_unknown', id: entry })
@@ -119,7 +127,7 @@ function postHold(book: Book, command: PostHold, nameEntry: NameEntry): Outcome 
   const { id, fingerprint, effectiveAt } = command
   const hold = book.hold(command.hold)
   if (!hold) throw new Refused({ code: 'hold_unknown', id: command.hold })
-  const before = endedBefore(hold, command, book.booked(entrySource(id))?.entry)
+  const before = endedBefore(hold, command, book.booked(entrySource(id))?.entry) ?? bookedBefore(book, command)
   if (before) return before
   const amount = command.amount ?? hold.transfer.amount
   if (amount > hold.transfer.amount) {
@@ -147,13 +155,12 @@ function voidHold(book: Book, command: VoidHold): Outcome {
   return { status: 'done', id, entry: undefined, isRepeated: false }
 }
 
-function bookedBefore(
-  booked: Booked | undefined,
-  { id, fingerprint }: Pick<Command, 'id' | 'fingerprint'>,
-): Outcome | undefined {
-  if (!booked) return undefined
-  if (booked.fingerprint !== fingerprint) throw new Refused({ code: 'id_reused', id })
-  return { status: 'done', id, entry: booked.entry, isRepeated: true }
+function bookedBefore(book: Book, { id, fingerprint }: Pick<Command, 'id' | 'fingerprint'>): Outcome | undefined {
+  const source = entrySource(id)
+  const booked = book.booked(source)
+  const used = booked ?? book.schedule(source)
+  if (used && used.fingerprint !== fingerprint) throw new Refused({ code: 'id_reused', id })
+  return booked && { status: 'done', id, entry: booked.entry, isRepeated: true }
 }
 
 function endedBefore(hold: Hold, command: PostHold | VoidHold, entry: string | undefined): Outcome | undefined {
@@ -173,14 +180,15 @@ type Writing = {
   reverses?: string
   hold?: string
   conversion?: Conversion
+  template?: TemplateRef
 }
 
-function write(book: Book, { reverses, hold, conversion, ...about }: Writing, nameEntry: NameEntry): string {
+function write(book: Book, { reverses, hold, conversion, template, ...about }: Writing, nameEntry: NameEntry): string {
   change(book, about.postings, withPosted)
   const source = entrySource(about.id)
   const entry = nameEntry(source)
   const { id: _, ...rest } = about
-  book.post({ ...rest, entry, source, reverses, hold, conversion })
+  book.post({ ...rest, entry, source, reverses, hold, conversion, template })
   return entry
 }
 
@@ -194,18 +202,35 @@ function legsOf(
   ]
 }
 
-/** What a sweep moves: as far as the limits of both accounts let it. */
-function amountOf(book: Book, { debit, credit, amount, currency, isSweep = false }: Transfer): bigint {
+/** What a sweep moves: as far as the limits of both accounts, and what has to be left, let it. */
+function amountOf(book: Book, { debit, credit, amount, currency, isSweep = false, leaves }: Transfer): bigint {
+  const above = leaves === undefined ? undefined : availableAbove(book, debit, currency, leaves)
+  if (!isSweep && above !== undefined && above < amount) {
+    throw limitRefusal(openAccount(book, debit, currency), currency, amount, { available: above, needed: amount })
+  }
   if (!isSweep) return amount
-  const rooms = [room(book, debit, currency, amount), room(book, credit, currency, -amount)]
-  const least = rooms.reduce<bigint>((sum, one) => (one !== undefined && one < sum ? one : sum), amount)
-  if (least > 0n) return least
+  const rooms = [least(room(book, debit, currency, amount), above), room(book, credit, currency, -amount)]
+  const moved = rooms.reduce<bigint>((sum, one) => (one !== undefined && one < sum ? one : sum), amount)
+  if (moved > 0n) return moved
   const isOfDebit = rooms[0] === 0n
   const account = isOfDebit ? debit : credit
   throw limitRefusal(openAccount(book, account, currency), currency, isOfDebit ? amount : -amount, {
     available: 0n,
     needed: 1n,
   })
+}
+
+function least(one: bigint | undefined, other: bigint | undefined): bigint | undefined {
+  if (one === undefined || other === undefined) return one ?? other
+  return one < other ? one : other
+}
+
+/** What of an account is available beyond what has to be left in it. */
+function availableAbove(book: Book, name: string, currency: string, leaves: bigint): bigint {
+  const account = openAccount(book, name, currency)
+  if (!account.isGuarded) throw new Refused({ code: 'account_not_guarded', account: name })
+  const above = availableOf(account, book.guard(name, currency)) - leaves
+  return above > 0n ? above : 0n
 }
 
 function room(book: Book, name: string, currency: string, change: bigint): bigint | undefined {
@@ -228,11 +253,12 @@ function limitRefusal(
   return new Refused({ code, account: account.account, currency, ...about })
 }
 
-/** The postings of an entry on one account count together. */
+/** The postings of an entry on one account count together. Every account must be open, also one that has no limits. */
 function checkLimits(book: Book, postings: readonly Posting[]): void {
-  for (const { account: name, currency, amount } of netted(book, postings)) {
+  const guarded = postings.filter(({ account, currency }) => openAccount(book, account, currency).isGuarded)
+  for (const { account: name, currency, amount } of netted(guarded)) {
+    if (amount === 0n) continue
     const account = openAccount(book, name, currency)
-    if (!account.isGuarded || amount === 0n) continue
     const needed = amount > 0n ? amount : -amount
     const available = roomOf(account, book.guard(name, currency), directionOf(account, amount))
     if (available !== undefined && available < needed)
@@ -246,12 +272,11 @@ function change(book: Book, postings: readonly Posting[], by: (guard: Guard, amo
   }
 }
 
-/** One line for each account and currency; also those that come to nothing, whose accounts must exist all the same. */
-function netted(book: Book, postings: readonly Posting[]): Posting[] {
+/** One line for each account and currency. */
+function netted(postings: readonly Posting[]): Posting[] {
   const sums = new Map<string, Posting>()
   for (const posting of postings) {
-    openAccount(book, posting.account, posting.currency)
-    const name = `${posting.account}\n${posting.currency}`
+    const name = guardName(posting.account, posting.currency)
     const sum = sums.get(name)
     sums.set(name, sum ? { ...sum, amount: sum.amount + posting.amount } : posting)
   }
@@ -276,16 +301,11 @@ function checkPeriod({ closedThrough }: Book, effectiveAt: number): void {
 function checkCondition(book: Book, { account: name, currency, atLeast, atMost }: Condition): void {
   const account = openAccount(book, name, currency)
   if (!account.isGuarded) throw new Refused({ code: 'account_not_guarded', account: name })
-  const available = availableOf(account, book.guard(name, currency))
+  const guard = book.guard(name, currency)
+  const available = availableOf(account, guard)
   if ((atLeast !== undefined && available < atLeast) || (atMost !== undefined && available > atMost)) {
     throw new Refused({ code: 'condition_failed', account: name, currency, available })
   }
-}
-
-function checkBalanced(postings: readonly Posting[]): void {
-  const sums = new Map<string, bigint>()
-  for (const { currency, amount } of postings) sums.set(currency, (sums.get(currency) ?? 0n) + amount)
-  for (const [currency, difference] of sums) {
-    if (difference !== 0n) throw new Refused({ code: 'unbalanced', currency, difference })
-  }
+  // What has never held anything has no row to lock: written, it collides with whoever is the first to book on it.
+  if (isNothing(guard)) book.setGuard(guard)
 }

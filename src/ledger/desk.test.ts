@@ -44,6 +44,25 @@ test('the same id at two processes at once is one entry', async (t) => {
   assert.deepEqual([n, posted], [1, '-5'])
 })
 
+test('many bulk requests of one moment are several transactions of bounded size, and every entry is booked', async (t) => {
+  const one = await openApp(t)
+  await one.app.ledger.accounts.open(whose, { account: 'cash', type: 'asset' }, asked)
+  await one.app.ledger.accounts.open(whose, { account: 'till', type: 'asset' }, asked)
+  const requests = Array.from({ length: 8 }, (_, request) =>
+    Array.from({ length: 300 }, (_, n) => entry(`bulk-${request}-${n}`, { debit: 'till', credit: 'cash', amount: 1n })),
+  )
+  const submitted = requests.map((commands) =>
+    one.app.ledger.desk.submit({ ...whose, ...asked, commands, isLinked: false }),
+  )
+  const outcomes = (await Promise.all(submitted)).flat()
+  assert.equal(outcomes.filter((outcome) => outcome.status === 'done' && !outcome.isRepeated).length, 2_400)
+  const sizes = await one.rows('select count(*)::int as n from ledger.entry group by xmin order by n')
+  assert.deepEqual(
+    sizes.map(({ n }) => n),
+    [600, 900, 900],
+  )
+})
+
 test('an account that becomes guarded has all that was booked on it before, read or not, and what is booked meanwhile', async (t) => {
   const [one, other] = await twoApps(t)
   await one.app.ledger.accounts.open(whose, { account: 'cash', type: 'asset' }, asked)

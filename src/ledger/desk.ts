@@ -6,11 +6,13 @@ import type { Command, Outcome } from './command.ts'
 import { addConversions } from './conversion-sql.ts'
 import { decide, decideLinked } from './decide.ts'
 import { entryId, entrySource } from './entry-source.ts'
+import { addTemplates } from './entry-template-sql.ts'
 import { entryPosted } from './events.ts'
 import { type Asked, factsOf, holdKey, postedEventId } from './facts.ts'
+import { writeSchedules } from './schedule-sql.ts'
 
-/** Requests of one transaction; bounds how long guards and heads stay locked. */
-const REQUESTS_MAX = 256
+/** Commands of one transaction, but for a single request of more; bounds how long guards and heads stay locked. */
+const COMMANDS_MAX = 1_024
 /** How often a batch is decided anew because another process wrote first. */
 const ATTEMPTS_MAX = 20
 
@@ -36,7 +38,7 @@ export function createDesk(ports: { readonly database: Database; readonly wakeup
   return {
     submit(request) {
       const name = `${request.tenant}/${request.mode}`
-      const lane = lanes.get(name) ?? batched(REQUESTS_MAX, (requests: readonly DeskRequest[]) => take(ports, requests))
+      const lane = lanes.get(name) ?? laneOf(ports)
       lanes.set(name, lane)
       return lane(request)
     },
@@ -44,6 +46,14 @@ export function createDesk(ports: { readonly database: Database; readonly wakeup
 }
 
 type Ports = Parameters<typeof createDesk>[0]
+
+function laneOf(ports: Ports) {
+  return batched(
+    COMMANDS_MAX,
+    (requests: readonly DeskRequest[]) => take(ports, requests),
+    ({ commands }) => commands.length,
+  )
+}
 
 async function take(ports: Ports, requests: readonly DeskRequest[]): Promise<readonly (readonly Outcome[])[]> {
   for (let attempt = 1; ; attempt++) {
@@ -69,28 +79,37 @@ async function decideAll(tx: Parameters<typeof openBook>[0], requests: readonly 
     return isLinked ? decideLinked(book, commands, nameEntry) : commands.map((one) => decide(book, one, nameEntry))
   })
   const changes = open.book.changes()
-  if (changes.entries.length === 0 && changes.holds.length === 0) return { result, facts: [] }
-  const traces = new Map(requests.flatMap((request) => request.commands.flatMap((one) => named(one, request))))
-  const askedFor = (name: string): Asked => traces.get(name) ?? whose
-  const { facts, timers } = factsOf(whose, changes, (id) => !open.holds.has(id), askedFor)
+  const { entries, holds, schedules } = changes
+  if (entries.length + holds.length + schedules.length === 0) return { result, facts: [] }
+  const causes = causesOf(requests)
+  const askedFor = (name: string): Asked => causes.get(name) ?? whose
+  const { facts, timers } = factsOf(whose, changes, (id) => !open.holds.has(id), askedFor, open.now)
+  const posted = new Map(facts.flatMap((fact) => (fact.of === entryPosted ? [[fact.key, fact.id]] : [])))
   await writeBook(tx, whose, open, ({ source }) => ({
-    eventId: postedEventId(whose, source),
+    eventId: posted.get(source) ?? postedEventId(whose, source),
     traceparent: askedFor(source).traceparent,
   }))
-  await addConversions(tx, whose, changes.entries)
+  await addConversions(tx, whose, entries)
+  await writeSchedules(tx, whose, open)
+  await addTemplates(tx, whose, changes.entries)
   return { result, facts, timers }
 }
 
-/** By what names its effects are known. */
-function named(command: Command, asked: Asked): [string, Asked][] {
-  const hold = 'hold' in command ? command.hold : command.id
-  return [
-    [entrySource(command.id), asked],
-    [holdKey(hold), asked],
-  ]
+/** Who asked for what, by the names of its effects. */
+function causesOf(requests: readonly DeskRequest[]): Map<string, Asked> {
+  const causes = new Map<string, Asked>()
+  for (const request of requests) {
+    for (const command of request.commands) {
+      if (command.kind !== 'hold') causes.set(entrySource(command.id), request)
+      if (command.kind === 'hold') causes.set(holdKey(command.id), request)
+      else if ('hold' in command) causes.set(holdKey(command.hold), request)
+    }
+  }
+  return causes
 }
 
-function scopeOf(commands: readonly Command[]): Scope {
+/** What commands are about to touch. */
+export function scopeOf(commands: readonly Command[]): Scope {
   const accounts = new Set<string>()
   const sources = new Set<string>()
   const holds = new Set<string>()
@@ -111,6 +130,7 @@ function transfersOf(command: Command) {
   return command.kind === 'hold' ? [command.transfer] : []
 }
 
+/** Whether another process was first. A deadlock is one that was: all of it is undone, and decided anew. */
 function isOvertaken(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === '40001'
+  return error instanceof Error && 'code' in error && (error.code === '40001' || error.code === '40P01')
 }

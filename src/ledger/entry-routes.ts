@@ -4,11 +4,12 @@ import type { Clock } from '#kernel/clock'
 import type { RefusalCode } from '#kernel/errors'
 import type { HttpServer } from '#kernel/http'
 import type { Seal } from '#kernel/seal'
+import type { Catalog } from './catalog.ts'
 import type { Command, Outcome } from './command.ts'
 import type { Desk } from './desk.ts'
 import { entrySource } from './entry-source.ts'
-import { refusalOf } from './refusal.ts'
-import { entryCommand, holdCommand, holdPostCommand, holdVoidCommand, type Reading } from './request.ts'
+import { refusalJson, refusalOf } from './refusal.ts'
+import { entryOrSchedule, holdCommand, holdPostCommand, holdVoidCommand, type Reading } from './request.ts'
 import { BulkBody, Done, EntryBody, HoldBody, HoldPostBody, HoldVoidBody, ID_PATTERN } from './shapes.ts'
 
 export type EntryRoutePorts = {
@@ -19,6 +20,7 @@ export type EntryRoutePorts = {
   readonly clock: Clock
   readonly seal: Pick<Seal, 'digest'>
   readonly desk: Desk
+  readonly catalog: Pick<Catalog, 'templates'>
 }
 
 /** A thousand entries with what they may carry. */
@@ -39,6 +41,13 @@ const ofEntries: readonly RefusalCode[] = [
   'period_closed',
   'unbalanced',
 ]
+const ofTemplates: readonly RefusalCode[] = [
+  'split_exceeded',
+  'template_parameter_invalid',
+  'template_parameter_missing',
+  'template_parameter_unknown',
+  'template_unknown',
+]
 const ofHolds: readonly RefusalCode[] = ['hold_ended', 'hold_exceeded', 'hold_not_found', 'id_reused', 'period_closed']
 const dryRun = Type.Object(
   { dry_run: Type.Optional(Type.Union([Type.Literal('true'), Type.Literal('false')])) },
@@ -53,6 +62,7 @@ const Results = Type.Object({
       entry: Type.Optional(Type.String()),
       source: Type.Optional(Type.String()),
       repeated: Type.Optional(Type.Boolean()),
+      schedule: Type.Optional(Type.String()),
       refusal: Type.Optional(
         Type.Record(Type.String(), Type.String(), { description: 'Its code, and what goes with it.' }),
       ),
@@ -61,7 +71,7 @@ const Results = Type.Object({
 })
 
 /** Entries and holds that callers ask for: each with an outcome of its own, once it is committed. */
-export function entryRoutes(server: HttpServer, { callers, clock, seal, desk }: EntryRoutePorts): void {
+export function entryRoutes(server: HttpServer, { callers, clock, seal, desk, catalog }: EntryRoutePorts): void {
   const onRequest = callers.check
 
   const submit = async (
@@ -84,39 +94,43 @@ export function entryRoutes(server: HttpServer, { callers, clock, seal, desk }: 
   const answer = async (request: FastifyRequest, reply: FastifyReply, command: Command, isDryRun: boolean) => {
     const [outcome] = await submit(request, [command], { isDryRun })
     if (outcome?.status !== 'done') throw refusalOf(outcome?.refusal ?? { code: 'id_reused', id: command.id })
-    return reply.code(outcome.isRepeated || isDryRun ? 200 : 201).send(doneOf(outcome))
+    const status = command.kind === 'schedule' ? 202 : 201
+    return reply.code(outcome.isRepeated || isDryRun ? 200 : status).send(doneOf(outcome))
   }
 
   const reading = (request: FastifyRequest): Reading => {
     const { tenant, mode } = callers.of(request)
-    return { tenant, mode, digest: seal.digest, now: clock.now() }
+    return { tenant, mode, digest: seal.digest, now: clock.now(), templates: catalog.templates }
   }
 
   const entry = {
     summary: 'Book an entry',
     description:
-      'Postings of each currency add up to zero. Done once under its id, however often it is asked for. dry_run says what would happen.',
+      'Postings of each currency add up to zero. Done once under its id, however often it is asked for. scheduled_for has it booked at a time. dry_run says what would happen now.',
     querystring: dryRun,
     body: EntryBody,
-    refusals: ofEntries,
-    response: { 200: Done, 201: Done },
+    refusals: [...ofEntries, ...ofTemplates, 'schedule_passed'] as const,
+    response: { 200: Done, 201: Done, 202: Done },
   }
-  server.post('/v1/ledger/entries', { onRequest, schema: entry }, (request, reply) =>
-    answer(request, reply, entryCommand(request.body, reading(request)), request.query.dry_run === 'true'),
-  )
+  server.post('/v1/ledger/entries', { onRequest, schema: entry }, (request, reply) => {
+    const isDryRun = request.query.dry_run === 'true'
+    return answer(request, reply, entryOrSchedule(request.body, reading(request), isDryRun), isDryRun)
+  })
 
   const bulk = {
     summary: 'Book up to a thousand entries',
     description: 'In the order given; each sees those before it. atomic: all are booked, or none.',
     querystring: dryRun,
     body: BulkBody,
-    refusals: ['currency_unknown'] as const,
+    refusals: ['currency_unknown', ...ofTemplates] as const,
     response: { 200: Results },
   }
   server.post('/v1/ledger/entries/bulk', { onRequest, schema: bulk, bodyLimit: BULK_BYTES_MAX }, async (request) => {
     const { entries, atomic = false } = request.body
-    const commands = entries.map((body) => entryCommand(body, reading(request)))
-    const outcomes = await submit(request, commands, { isLinked: atomic, isDryRun: request.query.dry_run === 'true' })
+    const isDryRun = request.query.dry_run === 'true'
+    const about = reading(request)
+    const commands = entries.map((body) => entryOrSchedule(body, about, isDryRun))
+    const outcomes = await submit(request, commands, { isLinked: atomic, isDryRun })
     return { results: outcomes.map((outcome, place) => resultOf(commands[place]?.id ?? '', outcome)) }
   })
 
@@ -157,15 +171,16 @@ export function entryRoutes(server: HttpServer, { callers, clock, seal, desk }: 
 
 type DoneOutcome = Extract<Outcome, { status: 'done' }>
 
-function doneOf({ id, entry, isRepeated }: DoneOutcome) {
-  return { id, entry: entry ?? null, source: entry === undefined ? null : entrySource(id), repeated: isRepeated }
+function doneOf({ id, entry, isRepeated, schedule }: DoneOutcome) {
+  const source = entry === undefined ? null : entrySource(id)
+  return { id, entry: entry ?? null, source, repeated: isRepeated, ...(schedule ? { schedule } : {}) }
 }
 
 function resultOf(id: string, outcome: Outcome) {
   if (outcome.status === 'refused') {
-    const { code, members } = refusalOf(outcome.refusal)
-    return { id, status: 'refused', refusal: { code, ...members } }
+    return { id, status: 'refused', refusal: refusalJson(outcome.refusal) }
   }
-  const { entry, source, repeated } = doneOf(outcome)
-  return { id, status: 'done', repeated, ...(entry === null || source === null ? {} : { entry, source }) }
+  const { entry, source, repeated, schedule } = doneOf(outcome)
+  const done = { id, status: 'done', repeated, ...(schedule ? { schedule } : {}) }
+  return { ...done, ...(entry === null || source === null ? {} : { entry, source }) }
 }

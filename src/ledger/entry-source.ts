@@ -6,6 +6,12 @@ export function entrySource(id: string): string {
   return `entry/${id}`
 }
 
+/** The id that an entry was asked for under; undefined for one that nobody asked for. */
+export function idOfSource(source: string): string | undefined {
+  const prefix = entrySource('')
+  return source.startsWith(prefix) ? source.slice(prefix.length) : undefined
+}
+
 /** As the entry's row is named, from its event: what payments book is named within the event's key. */
 export function entrySourceOf(key: string, source: string): string {
   return source === key ? source : `${key}/${source}`

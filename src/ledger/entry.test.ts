@@ -53,6 +53,34 @@ test('a change and its opposite leave every account where it was', () => {
   )
 })
 
+test('what others than the merchant have is booked to them, on the side of the merchant', () => {
+  const splits = [
+    { merchant: 'mer_2', delta: 70 },
+    { account: 'platform:fees:revenue', delta: 30 },
+  ]
+  const posted = ({ splits: others = splits, ...given }: Parameters<typeof change>[0] & Pick<MoneyChange, 'splits'>) =>
+    entryFor({ ...change(given), splits: others }, about).postings.map(({ account, amount }) => [account, amount])
+  const receivable = 'gateway:stripe_main:receivable'
+  assert.deepEqual(posted({ kind: 'capture', delta: 250 }), [
+    [receivable, 250n],
+    ['merchant:mer_1:payable', -150n],
+    ['merchant:mer_2:payable', -70n],
+    ['platform:fees:revenue', -30n],
+  ])
+  // Nothing is left for the merchant: it has no posting.
+  assert.deepEqual(posted({ kind: 'refund', delta: 100 }), [
+    ['merchant:mer_2:payable', 70n],
+    ['platform:fees:revenue', 30n],
+    [receivable, -100n],
+  ])
+  const back = splits.map((split) => ({ ...split, delta: -split.delta }))
+  assert.deepEqual(posted({ kind: 'capture', delta: -100, splits: back }), [
+    [receivable, -100n],
+    ['merchant:mer_2:payable', 70n],
+    ['platform:fees:revenue', 30n],
+  ])
+})
+
 test('a dispute lost costs what a refund costs', () => {
   const entries = [change({ kind: 'dispute', delta: 90 }), change({ kind: 'dispute_lost', delta: 90 })]
   const postings = entries.flatMap((given) => entryFor(given, about).postings)

@@ -12,17 +12,22 @@ import {
 } from '#log'
 import type * as paymentEvents from '#payments/events'
 import { accountKind } from './accounts.ts'
+import { bookScheduled } from './book-scheduled.ts'
 import { moveGuards } from './book-sql.ts'
 import { type Entry, entryFor, type Purpose } from './entry.ts'
 import {
   accountChanged,
   accountOpened,
   entryPosted,
+  entryScheduled,
   holdDue,
   holdEnded,
   holdPlaced,
   periodClosed,
   periodReopened,
+  positionRevalued,
+  scheduleDue,
+  scheduleEnded,
 } from './events.ts'
 import { expireHolds } from './expire-holds.ts'
 import * as sql from './sql.ts'
@@ -33,9 +38,11 @@ export { ledgerApi } from './api.ts'
 export { createLedgerCommands } from './commands.ts'
 export { writeJournal } from './journal.ts'
 export { proveEntry } from './proof.ts'
-export { createRevaluation, type Revaluation } from './revaluation-booking.ts'
+export { createRevaluation } from './revaluation-booking.ts'
+export { readStatement } from './statement-csv.ts'
 export { unpostedMoney } from './unposted-sql.ts'
 export { verifyLedger } from './verify.ts'
+export { verifyExport } from './verify-export.ts'
 
 /** Facts of others that move money: handed over, because modules share types only. */
 export type LedgerReads = Pick<
@@ -53,8 +60,21 @@ export function createLedger(reads: LedgerReads): Module {
   return {
     name: 'ledger',
     summary: 'Who has how much: double entry, whole and final, and balances that are the sums of their postings.',
-    events: [entryPosted, holdPlaced, holdEnded, holdDue, accountOpened, accountChanged, periodClosed, periodReopened],
-    deciders: [postPayments(reads), expireHolds],
+    events: [
+      entryPosted,
+      entryScheduled,
+      scheduleEnded,
+      scheduleDue,
+      holdPlaced,
+      holdEnded,
+      holdDue,
+      accountOpened,
+      accountChanged,
+      periodClosed,
+      periodReopened,
+      positionRevalued,
+    ],
+    deciders: [postPayments(reads), expireHolds, bookScheduled],
     projections: [balances, statements],
     facets: [
       { about: 'payment', name: 'postings', show: sql.postingsOf },
@@ -96,7 +116,9 @@ async function post(tx: Tx, facts: readonly MovementFact[], purposes: ReadonlyMa
     if (kind === undefined) return []
     const merchant = 'merchant' in fact.data ? fact.data.merchant : 'none'
     const { movement: key, account, delta, currency, revision, effectiveAt } = fact.data
-    const entry = entryFor({ key, kind, account, delta, currency, revision }, { merchant, effectiveAt })
+    const splits = 'splits' in fact.data ? { splits: fact.data.splits ?? [] } : {}
+    const change = { key, kind, account, delta, currency, revision, ...splits }
+    const entry = entryFor(change, { merchant, effectiveAt })
     return [{ fact, entry, row: rowOf(entry, fact) }]
   })
   const fresh = await sql.insertEntries(
@@ -191,18 +213,20 @@ export type AccountView = {
 
 /**
  * Every account of the tenant with what was debited and credited; the sums of both are equal in each currency. Now, or as
- * it was at an instant.
+ * it was at an instant; and when the last of it was booked, or later, in Unix milliseconds: of now it is not known.
  */
 export async function trialBalance(
   database: Database,
   about: { tenant: string; mode: string },
   asOf: AsOf = { effectiveAt: undefined, bookedAt: undefined },
-): Promise<AccountView[]> {
+): Promise<(AccountView & { readonly lastBookedAt: number })[]> {
   const isNow = asOf.effectiveAt === undefined && asOf.bookedAt === undefined
-  const rows = isNow
-    ? await sql.trialBalance(database, about.tenant, about.mode)
-    : await balancesAt(database, { ...about, account: undefined }, asOf)
-  return rows.map(accountView)
+  if (isNow) {
+    const rows = await sql.trialBalance(database, about.tenant, about.mode)
+    return rows.map((row) => ({ ...accountView(row), lastBookedAt: Number.POSITIVE_INFINITY }))
+  }
+  const rows = await balancesAt(database, { ...about, account: undefined }, asOf)
+  return rows.map((row) => ({ ...accountView(row), lastBookedAt: row.last_booked_at.getTime() }))
 }
 
 /** A page of accounts by name, and every currency that each has held. */

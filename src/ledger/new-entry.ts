@@ -1,5 +1,6 @@
 import type { Conversion } from './conversion.ts'
 import type { Posting } from './entry.ts'
+import type { TemplateRef } from './template.ts'
 
 /** An entry that was decided on and is to be written. */
 export type NewEntry = {
@@ -15,4 +16,5 @@ export type NewEntry = {
   readonly reverses: string | undefined
   readonly hold: string | undefined
   readonly conversion: Conversion | undefined
+  readonly template: TemplateRef | undefined
 }

@@ -4,6 +4,7 @@ import type { LedgerRefusal } from './command.ts'
 const codes: Partial<Record<LedgerRefusal['code'], RefusalCode>> = {
   entry_unknown: 'entry_not_found',
   hold_unknown: 'hold_not_found',
+  schedule_unknown: 'schedule_not_found',
 }
 
 /** The refusal as callers get it: what there is, and what would be needed, beside the code. */
@@ -13,6 +14,12 @@ export function refusalOf(refusal: LedgerRefusal): Refusal {
     return [name === 'closedThrough' ? 'closed_through' : name, textOf(name, value)]
   })
   return new Refusal(codes[code] ?? (code as RefusalCode), { members: Object.fromEntries(members) })
+}
+
+/** The same as a record: its code, and what goes with it. */
+export function refusalJson(refusal: LedgerRefusal): Record<string, string> {
+  const { code, members } = refusalOf(refusal)
+  return { code, ...members }
 }
 
 /** Amounts as text: they may pass 2^53. */

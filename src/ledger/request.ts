@@ -5,9 +5,12 @@ import type { Digest } from '#kernel/digest'
 import { Refusal } from '#kernel/errors'
 import { fromMinorNumber } from '#kernel/money'
 import { isOfCurrencies } from './accounts.ts'
-import type { Command, Condition, PlaceHold, PostEntry, ReverseEntry, Transfer } from './command.ts'
+import type { Command, Condition, PlaceHold, PostEntry, ReverseEntry, ScheduleEntry, Transfer } from './command.ts'
 import type { Posting } from './entry.ts'
+import { instantIn } from './instant.ts'
+import { isOfRevaluation } from './revaluation.ts'
 import type { EntryBody, HoldBody } from './shapes.ts'
+import { fillTemplate, type Template } from './template.ts'
 
 export type Reading = {
   readonly tenant: string
@@ -15,6 +18,8 @@ export type Reading = {
   readonly digest: Digest
   /** Unix milliseconds. */
   readonly now: number
+  /** Of the configuration; absent where nothing is made by one. */
+  readonly templates?: ReadonlyMap<string, Template>
 }
 
 /** @throws Refusal that names the field. */
@@ -23,11 +28,19 @@ export function entryCommand(body: EntryBody, reading: Reading): PostEntry | Rev
   const effectiveAt = effectiveOf(body.effective_at, reading.now)
   const named = { id: checkedId(id), fingerprint: fingerprintOf(body, reading) }
   if (reverses !== undefined) {
-    const others = ['postings', 'transfers', 'conditions', 'purpose'] as const
+    const others = ['postings', 'transfers', 'conditions', 'purpose', 'template', 'parameters'] as const
     const other = others.find((name) => body[name] !== undefined)
     if (other) throw wrong(other, `${other} must be left out: reverses books the opposite of an entry as it is`)
+    if (isOfRevaluation(reverses)) {
+      throw wrong(
+        'reverses',
+        'reverses must leave entries of a revaluation to the next one, which takes up what changed',
+      )
+    }
     return { kind: 'reversal', ...named, entry: reverses, effectiveAt }
   }
+  if (body.template !== undefined) return templateCommand(body, body.template, { ...named, effectiveAt }, reading)
+  if (body.parameters !== undefined) throw wrong('template', 'template is required where there are parameters')
   if (postings.length + transfers.length === 0) throw wrong('postings', 'postings or transfers are required')
   if (postings.some(({ amount }) => amount === 0)) throw wrong('postings', 'a posting must not be of nothing')
   return {
@@ -39,6 +52,49 @@ export function entryCommand(body: EntryBody, reading: Reading): PostEntry | Rev
     conditions: conditions.map(conditionOf),
     effectiveAt,
   }
+}
+
+type NamedAt = Pick<PostEntry, 'id' | 'fingerprint' | 'effectiveAt'>
+
+/** What the template makes of the parameters; conditions may be added to its own. */
+function templateCommand(body: EntryBody, name: string, named: NamedAt, { templates }: Reading): PostEntry {
+  const others = ['postings', 'transfers', 'purpose'] as const
+  const other = others.find((field) => body[field] !== undefined)
+  if (other) throw wrong(other, `${other} must be left out: the template says it`)
+  const template = templates?.get(name)
+  if (!template) {
+    const known = [...(templates?.keys() ?? [])].join(', ')
+    throw new Refusal('template_unknown', { field: 'template', ...(known ? { detail: `known are ${known}` } : {}) })
+  }
+  const { postings, transfers, conditions } = fillTemplate(template, body.parameters ?? {})
+  if (postings.length + transfers.length === 0) throw wrong('parameters', 'with these parameters nothing is moved')
+  return {
+    kind: 'entry',
+    ...named,
+    purpose: template.purpose,
+    postings,
+    transfers,
+    conditions: [...conditions, ...(body.conditions ?? []).map(conditionOf)],
+    template: { name, version: template.version },
+  }
+}
+
+/** The entry, or its schedule where it is to be booked at a time. @throws Refusal that names the field. */
+export function entryOrSchedule(
+  { scheduled_for, ...body }: EntryBody,
+  reading: Reading,
+  isDryRun: boolean,
+): PostEntry | ReverseEntry | ScheduleEntry {
+  if (scheduled_for === undefined) return entryCommand(body, reading)
+  const dueAt = instantOf(scheduled_for, 'scheduled_for')
+  const other = body.effective_at
+  if (other !== undefined)
+    throw wrong('effective_at', 'effective_at must be left out: it takes effect at scheduled_for')
+  const fingerprint = fingerprintOf({ ...body, scheduled_for }, reading)
+  const entry = { ...entryCommand(body, reading), fingerprint }
+  if (isDryRun) return entry
+  const { id } = entry
+  return { kind: 'schedule', id, fingerprint, entry: { ...entry, effectiveAt: dueAt }, askedAt: reading.now, dueAt }
 }
 
 /** @throws Refusal that names the field. */
@@ -138,8 +194,8 @@ export function effectiveOf(text: string | undefined, now: number): number {
 }
 
 function instantOf(text: string, field: string): number {
-  const at = Date.parse(text)
-  if (Number.isNaN(at)) throw wrong(field, `${field} must be a time of RFC 3339, as in 2026-11-21T09:30:00Z`)
+  const at = instantIn(text)
+  if (at === undefined) throw wrong(field, `${field} must be a time of RFC 3339, as in 2026-11-21T09:30:00Z`)
   return at
 }
 

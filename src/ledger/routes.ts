@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import type { Clock } from '#kernel/clock'
+import type { Database } from '#kernel/database'
 import { Refusal } from '#kernel/errors'
 import type { HttpServer } from '#kernel/http'
 import type { Cursors } from '#kernel/http-cursor'
@@ -16,10 +17,11 @@ import {
   inBase,
 } from './conversion-of-balances.ts'
 import type { AccountView } from './index.ts'
+import { isProvisional, Sealing, shownSealing } from './provisional.ts'
 import type { RatesAt } from './rate.ts'
 import { AccountSettingsShape } from './shapes.ts'
-import { asOfOf, asOfQuery } from './statement-routes.ts'
-import type { AsOf } from './statement-sql.ts'
+import { asOfOf, asOfQuery, lastBooked } from './statement-routes.ts'
+import { type AsOf, sealedThrough } from './statement-sql.ts'
 
 type Whose = { readonly tenant: string; readonly mode: string }
 
@@ -31,9 +33,10 @@ export type LedgerRoutePorts = {
   readonly cursors: Cursors
   readonly clock: Clock
   readonly ratesAt: RatesAt
+  readonly database: Database
   /** What an account was opened with, if somebody opened it. */
   findSettings(about: Whose, account: string): Promise<AccountSettingsView | undefined>
-  trialBalance(about: Whose, asOf?: AsOf): Promise<readonly AccountView[]>
+  trialBalance(about: Whose, asOf?: AsOf): Promise<readonly (AccountView & { readonly lastBookedAt: number })[]>
   accountBalances(about: Whose & { readonly account: string }): Promise<readonly AccountView[]>
   listAccounts(
     about: Whose & { readonly after: string; readonly currency: string | undefined; readonly limit: number },
@@ -61,6 +64,7 @@ const TrialBalance = Type.Object({
       difference: Type.String({ description: 'Zero, or the books are wrong.' }),
     }),
   ),
+  ...Sealing,
   converted: Type.Optional(ConvertedTotal),
 })
 const listQuery = Type.Object(
@@ -79,23 +83,25 @@ export function ledgerRoutes(server: HttpServer, ports: LedgerRoutePorts): void 
     description:
       'Now; or as they were at an instant, by when it happened, by when it was booked, or by both. in shows all of it in one currency too.',
     querystring: asOfQuery,
-    refusals: ['parameter_invalid', 'rate_unknown'] as const,
+    refusals: ['parameter_invalid', 'rate_stale', 'rate_unknown'] as const,
     response: { 200: TrialBalance },
   }
   server.get('/v1/trial-balance', { onRequest, schema: trialBalance }, async (request) => {
     const { tenant, mode } = callers.of(request)
     const asOf = asOfOf(request.query)
+    const sealed = await sealedThrough(ports.database)
     const accounts = await ports.trialBalance({ tenant, mode }, asOf)
-    const totals = totalsOf(accounts)
+    const provisional = isProvisional(sealed, { bookedAt: asOf.bookedAt, lastBookedAt: lastBooked(accounts) })
+    const about = { totals: totalsOf(accounts), ...shownSealing(sealed, provisional) }
     const base = baseOf(request.query.in)
-    if (base === undefined) return { accounts: accounts.map(lineOf), totals }
+    if (base === undefined) return { accounts: accounts.map(lineOf), ...about }
     const at = asOf.effectiveAt ?? ports.clock.now()
     const converted = await inBase(ports.ratesAt, { tenant, mode }, { base, at }, accounts)
     const lines = accounts.map((account, place) => {
       const line = converted[place]
       return { ...lineOf(account), ...(line ? { converted: convertedLine(line) } : {}) }
     })
-    return { accounts: lines, totals, converted: convertedTotal(base, converted) }
+    return { accounts: lines, ...about, converted: convertedTotal(base, converted) }
   })
 
   const account = {

@@ -62,6 +62,14 @@ const Metadata = Type.Record(Type.String({ pattern: '^.{1,40}$' }), Type.String(
   description: 'Up to 50 texts of your own. Sealed.',
 })
 
+const Name = Type.String({ pattern: '^[a-z][a-z0-9_]{0,39}$' })
+/** Of what kind each has to be is known by name alone. */
+export const ParameterValues = Type.Record(
+  Type.String({ pattern: '^[a-z][a-z0-9_]{0,39}$' }),
+  Type.Union([Type.String({ maxLength: 600 }), Type.Number()]),
+  { maxProperties: 40, additionalProperties: false, description: 'What stands for the parameters, each of its kind.' },
+)
+
 export const EntryBody = Type.Object(
   {
     id: Id,
@@ -69,10 +77,13 @@ export const EntryBody = Type.Object(
     postings: Type.Optional(Type.Array(Posting, { maxItems: 200 })),
     transfers: Type.Optional(Type.Array(Transfer, { maxItems: 100 })),
     conditions: Type.Optional(Type.Array(Condition, { maxItems: 20 })),
+    template: Type.Optional({ ...Name, description: 'Of the configuration: it says what is posted, and for what.' }),
+    parameters: Type.Optional(ParameterValues),
     reverses: Type.Optional(
       Type.String({ minLength: 1, maxLength: 300, description: 'Source of an entry: this one books its opposite.' }),
     ),
     effective_at: Type.Optional(Instant('When it happened, if that was earlier.')),
+    scheduled_for: Type.Optional(Instant('To be booked then, if it can be then; it takes effect at that time.')),
   },
   closed,
 )
@@ -112,6 +123,24 @@ export const HoldPostBody = Type.Object(
 )
 export const HoldVoidBody = Type.Object({ id: Id }, closed)
 
+export const PayoutBody = Type.Object(
+  {
+    id: Id,
+    merchant: Type.String({ pattern: '^mer_[A-Za-z0-9]{1,60}$', description: 'Who is paid: `mer_…`.' }),
+    from: { ...Account, description: 'Where the money leaves, as in bank:main.' },
+    amount: Type.Optional(Amount),
+    up_to: Type.Optional({ ...Amount, description: 'What there is, up to so many minor units.' }),
+    currency: Currency,
+    effective_at: Type.Optional(Instant('When it happened, if that was earlier.')),
+  },
+  closed,
+)
+export type PayoutBody = Static<typeof PayoutBody>
+export const PayoutFailureBody = Type.Object(
+  { effective_at: Type.Optional(Instant('When it happened, if that was earlier.')) },
+  closed,
+)
+
 const Type_ = Type.Union(
   [
     Type.Literal('asset'),
@@ -143,6 +172,20 @@ export const AccountBody = Type.Object(
   closed,
 )
 export type AccountBody = Static<typeof AccountBody>
+export const ChartBody = Type.Object(
+  {
+    chart: { ...Name, description: 'Of the configuration.' },
+    parameters: Type.Optional(ParameterValues),
+    account: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 600,
+        description: 'One of its accounts as the chart names it; all by default.',
+      }),
+    ),
+  },
+  closed,
+)
 export const AccountPatchBody = Type.Object({ ...limits, closed: Type.Optional(Type.Boolean()) }, closed)
 export type AccountPatchBody = Static<typeof AccountPatchBody>
 
@@ -151,6 +194,23 @@ export const Done = Type.Object({
   entry: Type.Union([Type.String(), Type.Null()]),
   source: Type.Union([Type.String(), Type.Null()], { description: 'By what it is found again, and reversed.' }),
   repeated: Type.Boolean({ description: 'It was done before, under the same id.' }),
+  schedule: Type.Optional(
+    Type.String({ description: 'Of what is to be booked at a time: scheduled, booked, refused or canceled by now.' }),
+  ),
+})
+
+export const PayoutShape = Type.Object({
+  id: Type.String(),
+  status: Type.String({ description: 'booked, or failed: what it moved has been given back.' }),
+  account: Type.String({ description: 'What the merchant is owed.' }),
+  from: Type.String(),
+  amount: Type.String({ description: 'Minor units, as text.' }),
+  currency: Type.String(),
+  entry: Type.String(),
+  source: Type.String({ description: 'Of the entry that booked it.' }),
+  reversal: Type.Union([Type.String({ description: 'Source of the entry that undid it.' }), Type.Null()]),
+  effective_at: Type.String(),
+  booked_at: Type.String(),
 })
 
 const Nullable = (description: string) => Type.Union([Type.String({ description }), Type.Null()])

@@ -82,14 +82,22 @@ export type BalanceChange = {
 const ADD = statement(
   'ledger.add_to_balances',
   `insert into ledger.balance as b (tenant, mode, account, currency, stripe, debit, credit, entries)
-   select * from json_to_recordset($1) as c (tenant text, mode text, account text, currency text, stripe int,
-     debit numeric, credit numeric, entries bigint)
+   select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::numeric[], $7::numeric[], $8::bigint[])
    order by 1, 2, 3, 4, 5
    on conflict (tenant, mode, account, currency, stripe) do update
    set debit = b.debit + excluded.debit, credit = b.credit + excluded.credit, entries = b.entries + excluded.entries`,
 )
 export async function addToBalances(tx: Tx, changes: readonly BalanceChange[]): Promise<void> {
-  await tx.query(ADD, [JSON.stringify(changes)])
+  await tx.query(ADD, [
+    changes.map(({ tenant }) => tenant),
+    changes.map(({ mode }) => mode),
+    changes.map(({ account }) => account),
+    changes.map(({ currency }) => currency),
+    changes.map(({ stripe }) => stripe),
+    changes.map(({ debit }) => debit),
+    changes.map(({ credit }) => credit),
+    changes.map(({ entries }) => entries),
+  ])
 }
 
 export type BalanceRow = {

@@ -1,4 +1,5 @@
 import { type Database, statement, type Tx } from '#kernel/database'
+import { PARTITIONS } from '#log'
 import type { Whose } from './book-sql.ts'
 
 export type LineRow = Whose & {
@@ -51,7 +52,7 @@ const ADD_DAYS = statement(
   `insert into ledger.day as d (tenant, mode, account, currency, effective_day, booked_day, stripe, debit, credit, entries)
    select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::date[], $6::date[], $7::int[], $8::numeric[],
      $9::numeric[], $10::bigint[])
-   on conflict (tenant, mode, account, currency, effective_day, booked_day, stripe) do update
+   on conflict (account, tenant, mode, currency, effective_day, booked_day, stripe) do update
    set debit = d.debit + excluded.debit, credit = d.credit + excluded.credit, entries = d.entries + excluded.entries`,
 )
 export async function addDays(tx: Tx, days: readonly DayRow[]): Promise<void> {
@@ -85,23 +86,32 @@ const BALANCE_AT = statement(
      where d.tenant = $1 and d.mode = $2 and ($3::text is null or d.account = $3)
        and d.effective_day <= (at.effective at time zone 'UTC')::date and d.booked_day <= (at.booked at time zone 'UTC')::date
    ), whole as (
-     select d.account, d.currency, d.debit, d.credit, d.entries from day d, at
+     select d.account, d.currency, d.debit, d.credit, d.entries,
+       (d.booked_day + 1)::timestamp at time zone 'UTC' - interval '1 millisecond' as booked_at
+     from day d, at
      where d.effective_day < (at.effective at time zone 'UTC')::date and d.booked_day < (at.booked at time zone 'UTC')::date
    ), part as (
      select distinct d.account, d.currency, d.effective_day from day d, at
      where d.effective_day = (at.effective at time zone 'UTC')::date or d.booked_day = (at.booked at time zone 'UTC')::date
    ), line as (
-     select l.account, l.currency, greatest(l.amount, 0) as debit, greatest(-l.amount, 0) as credit, 1 as entries
+     select l.account, l.currency, greatest(l.amount, 0) as debit, greatest(-l.amount, 0) as credit, 1 as entries,
+       l.booked_at
      from part p cross join at
-     join ledger.line l on l.tenant = $1 and l.mode = $2 and l.account = p.account and l.currency = p.currency
-       and l.effective_at >= p.effective_day::timestamp at time zone 'UTC'
-       and l.effective_at < (p.effective_day + 1)::timestamp at time zone 'UTC'
+     -- Apart, so that each part is looked up by the whole key: joined, the table is read once for each part as long as the
+     -- planner takes it for small.
+     cross join lateral (
+       select l.* from ledger.line l
+       where l.tenant = $1 and l.mode = $2 and l.account = p.account and l.currency = p.currency
+         and l.effective_at >= p.effective_day::timestamp at time zone 'UTC'
+         and l.effective_at < (p.effective_day + 1)::timestamp at time zone 'UTC'
+       offset 0
+     ) l
      where l.effective_at <= at.effective and l.booked_at <= at.booked
        and ((l.effective_at at time zone 'UTC')::date = (at.effective at time zone 'UTC')::date
          or (l.booked_at at time zone 'UTC')::date = (at.booked at time zone 'UTC')::date)
    )
    select s.account, s.currency, sum(s.debit) as debit, sum(s.credit) as credit, sum(s.entries) as entries,
-     a.type, a.normal_side
+     max(s.booked_at) as last_booked_at, a.type, a.normal_side
    from (select * from whole union all select * from line) s
    left join ledger.account a on a.tenant = $1 and a.mode = $2 and a.account = s.account
    group by s.account, s.currency, a.type, a.normal_side
@@ -113,6 +123,8 @@ export type BalanceAtRow = {
   debit: bigint
   credit: bigint
   entries: bigint
+  /** When the last of it was booked; of what is summed up by days the end of the day. */
+  last_booked_at: Date
   type: string | null
   normal_side: 'debit' | 'credit' | null
 }
@@ -125,6 +137,17 @@ export function balancesAt(database: Database, { tenant, mode, account }: Of, { 
     effectiveAt ?? null,
     bookedAt ?? null,
   ])
+}
+
+// Of a partition without a block nothing is known: what it has may have been booked before what others have, and not be read.
+const SEALED = statement(
+  'ledger.sealed_through',
+  'select case when count(*) >= $1 then min(first_ms) - 1 end as through from ledger.open_block',
+)
+/** Whatever was booked up to then is in a sealed block; Unix milliseconds. Undefined until every partition has had an entry. */
+export async function sealedThrough(database: Database): Promise<number | undefined> {
+  const [row] = await database.query<{ through: bigint | null }>(SEALED, [PARTITIONS])
+  return row?.through == null ? undefined : Number(row.through)
 }
 
 const LINES = statement(

@@ -51,6 +51,7 @@ export type AppSettings = {
   readonly scorer?: RiskScorer
   readonly process?: string
   readonly webhooks?: AppOptions['webhooks']
+  readonly ledger?: AppOptions['ledger']
   readonly erasures?: AppOptions['erasures']
   /** The caller's to close, after the app has stopped. */
   readonly spool?: Spool
@@ -197,6 +198,7 @@ function optionsOf({
   scorer,
   process: name,
   webhooks,
+  ledger,
   erasures,
   spool,
   report,
@@ -209,6 +211,7 @@ function optionsOf({
     risk: { perCustomerAMinute: 1_000_000, perMerchantAMinute: 1_000_000, amountMax: 1_000_000_000_000 },
     ...(scorer ? { scorer } : {}),
     ...(webhooks ? { webhooks } : {}),
+    ...(ledger ? { ledger } : {}),
     ...(erasures ? { erasures } : {}),
     ...(spool ? { spool } : {}),
     process: name ?? `process_${process.pid}_${++processes}`,

@@ -58,6 +58,10 @@ create table ledger.hold (
   check ((state = 'held') = (ending_id is null))
 );
 create index hold_open on ledger.hold (tenant, mode, debit, credit) where state = 'held';
+create index hold_open_by_credit on ledger.hold (tenant, mode, credit) where state = 'held';
+-- For lists, newest first.
+create index hold_by_debit on ledger.hold (tenant, mode, debit, placed_at, id);
+create index hold_by_credit on ledger.hold (tenant, mode, credit, placed_at, id);
 
 -- An entry is reversed once.
 create table ledger.reversal (
@@ -67,6 +71,7 @@ create table ledger.reversal (
   reversed_by text not null,
   primary key (tenant, mode, source)
 );
+create unique index reversal_by on ledger.reversal (tenant, mode, reversed_by);
 
 create table ledger.period (
   tenant text not null,
@@ -77,31 +82,77 @@ create table ledger.period (
 );
 
 -- Reads, under lock, what commands are decided on. Locks in the order in which everybody takes them: the accounts as a
--- whole (shared: who opens, changes or closes accounts or periods takes it alone), holds, guards; each sorted. Volatile on
--- purpose: every statement sees what was committed before it, and so what the locks before it waited for.
+-- whole (shared: who opens, changes or closes accounts or periods takes it alone), schedules (007), holds, guards; each sorted.
+-- Volatile on purpose: every statement sees what was committed before it, and so what the locks before it waited for.
+-- Raises serialization_failure where a hold, an entry or a guard that is asked about came while we waited: it, or its accounts,
+-- were not locked with the others, and to leave it out would be to refuse what has been done.
 create function ledger.open_book(p_tenant text, p_mode text, p_accounts text[], p_sources text[], p_holds text[])
 returns json
 language plpgsql volatile
 as $$
 declare
   v_accounts text[];
+  v_held int;
+  v_there int;
+  v_guarded int;
+  v_found int;
+  v_guards json;
+  v_holds json;
+  v_booked json;
+  v_schedules json;
 begin
   perform pg_advisory_xact_lock_shared(hashtext('ledger.account'));
-  perform 1 from ledger.hold h
-  where h.tenant = p_tenant and h.mode = p_mode and h.id = any (p_holds) order by h.id for update;
-
-  select p_accounts || coalesce(array_agg(a.account), '{}') into v_accounts
+  select json_agg(json_build_array(s.source, s.fingerprint, s.state, floor(extract(epoch from s.due_at) * 1000))) into v_schedules
   from (
-    select unnest(array[h.debit, h.credit]) as account from ledger.hold h
+    select * from ledger.schedule
+    where tenant = p_tenant and mode = p_mode and source = any (p_sources) order by source for update
+  ) s;
+  select count(*) into v_held
+  from (
+    select id from ledger.hold
+    where tenant = p_tenant and mode = p_mode and id = any (p_holds) order by id for update
+  ) h;
+
+  select p_accounts || coalesce(array_agg(a.account), '{}'), count(distinct a.source) into v_accounts, v_there
+  from (
+    select unnest(array[h.debit, h.credit]) as account, null as source from ledger.hold h
     where h.tenant = p_tenant and h.mode = p_mode and h.id = any (p_holds)
     union
-    select unnest(e.accounts) from ledger.entry e
+    select unnest(e.accounts), e.source from ledger.entry e
     where e.tenant = p_tenant and e.mode = p_mode and e.source = any (p_sources)
   ) a;
 
   perform 1 from ledger.guard g
   where g.tenant = p_tenant and g.mode = p_mode and g.account = any (v_accounts)
   order by g.account, g.currency for update;
+  get diagnostics v_guarded = row_count;
+
+  select json_agg(json_build_array(g.account, g.currency, g.posted::text, g.held_debit::text, g.held_credit::text)), count(*)
+  into v_guards, v_found
+  from ledger.guard g
+  where g.tenant = p_tenant and g.mode = p_mode and g.account = any (v_accounts);
+  if v_found <> v_guarded then
+    raise exception 'an account was first used by another process' using errcode = 'serialization_failure';
+  end if;
+
+  select json_agg(json_build_array(h.id, h.purpose, h.debit, h.credit, h.amount::text, h.currency, h.state,
+    extract(epoch from h.expires_at) * 1000, h.fingerprint, h.ending_id, h.ending_fingerprint)), count(*)
+  into v_holds, v_found
+  from ledger.hold h
+  where h.tenant = p_tenant and h.mode = p_mode and h.id = any (p_holds);
+  if v_found <> v_held then
+    raise exception 'a hold was placed by another process' using errcode = 'serialization_failure';
+  end if;
+
+  select json_agg(json_build_array(e.source, e.id, e.fingerprint, e.accounts, e.amounts::text[], e.currencies, r.reversed_by)),
+    count(*)
+  into v_booked, v_found
+  from ledger.entry e
+  left join ledger.reversal r on r.tenant = e.tenant and r.mode = e.mode and r.source = e.source
+  where e.tenant = p_tenant and e.mode = p_mode and e.source = any (p_sources);
+  if v_found <> v_there then
+    raise exception 'an entry was booked by another process' using errcode = 'serialization_failure';
+  end if;
 
   return json_build_object(
     'now_ms', floor(extract(epoch from log.now()) * 1000),
@@ -115,23 +166,10 @@ begin
       from ledger.account a
       where a.tenant = p_tenant and a.mode = p_mode and a.account = any (v_accounts)
     ),
-    'guards', (
-      select json_agg(json_build_array(g.account, g.currency, g.posted::text, g.held_debit::text, g.held_credit::text))
-      from ledger.guard g
-      where g.tenant = p_tenant and g.mode = p_mode and g.account = any (v_accounts)
-    ),
-    'holds', (
-      select json_agg(json_build_array(h.id, h.purpose, h.debit, h.credit, h.amount::text, h.currency, h.state,
-        extract(epoch from h.expires_at) * 1000, h.fingerprint, h.ending_id, h.ending_fingerprint))
-      from ledger.hold h
-      where h.tenant = p_tenant and h.mode = p_mode and h.id = any (p_holds)
-    ),
-    'booked', (
-      select json_agg(json_build_array(e.source, e.id, e.fingerprint, e.accounts, e.amounts::text[], e.currencies, r.reversed_by))
-      from ledger.entry e
-      left join ledger.reversal r on r.tenant = e.tenant and r.mode = e.mode and r.source = e.source
-      where e.tenant = p_tenant and e.mode = p_mode and e.source = any (p_sources)
-    )
+    'guards', v_guards,
+    'holds', v_holds,
+    'schedules', v_schedules,
+    'booked', v_booked
   );
 end
 $$;
@@ -221,11 +259,17 @@ begin
 end
 $$;
 
--- What payments have booked on guarded accounts: it has happened, and no limit refuses it. After the entries, sorted.
+-- What payments have booked on guarded accounts: it has happened, and no limit refuses it. After the entries, sorted. The
+-- first of a currency makes the guard, after all that are there are locked, as write_book does; one that another process has
+-- made between is not locked in order, so that all of it is tried again.
 create function ledger.move_guards(p_tenants text[], p_modes text[], p_accounts text[], p_currencies text[], p_amounts numeric[])
 returns void
 language plpgsql volatile
 as $$
+declare
+  v_there int;
+  v_new int;
+  v_wanted int;
 begin
   -- Whoever makes an account a guarded one waits for us, or we for them: what we booked is counted once.
   perform pg_advisory_xact_lock_shared(hashtext('ledger.account'));
@@ -235,6 +279,25 @@ begin
     on g.tenant = w.tenant and g.mode = w.mode and g.account = w.account and g.currency = w.currency
   order by g.tenant, g.mode, g.account, g.currency
   for update of g;
+  get diagnostics v_there = row_count;
+
+  select count(*) into v_wanted
+  from ledger.account a
+  join unnest(p_tenants, p_modes, p_accounts) as w (tenant, mode, account)
+    on a.tenant = w.tenant and a.mode = w.mode and a.account = w.account
+  where a.is_guarded;
+  if v_there < v_wanted then
+    insert into ledger.guard (tenant, mode, account, currency, posted, held_debit, held_credit)
+    select w.tenant, w.mode, w.account, w.currency, 0, 0, 0
+    from unnest(p_tenants, p_modes, p_accounts, p_currencies) as w (tenant, mode, account, currency)
+    join ledger.account a on a.tenant = w.tenant and a.mode = w.mode and a.account = w.account and a.is_guarded
+    order by w.tenant, w.mode, w.account, w.currency
+    on conflict do nothing;
+    get diagnostics v_new = row_count;
+    if v_there + v_new <> v_wanted then
+      raise exception 'an account was first used by another process' using errcode = 'serialization_failure';
+    end if;
+  end if;
 
   update ledger.guard g
   set posted = g.posted + w.amount

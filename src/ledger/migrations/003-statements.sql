@@ -12,7 +12,8 @@ create table ledger.line (
   booked_at timestamptz not null,
   -- Debits above zero, credits below.
   amount numeric not null,
-  primary key (tenant, mode, account, currency, effective_at, source, place)
+  -- The account first: it is what tells keys apart, and every comparison in the index begins with it.
+  primary key (account, tenant, mode, currency, effective_at, source, place)
 );
 
 -- What was booked on each day with an effect on each day (UTC): a balance at an instant of either is a sum of whole days and
@@ -28,5 +29,5 @@ create table ledger.day (
   debit numeric not null,
   credit numeric not null,
   entries bigint not null,
-  primary key (tenant, mode, account, currency, effective_day, booked_day, stripe)
+  primary key (account, tenant, mode, currency, effective_day, booked_day, stripe)
 ) with (fillfactor = 50);
