@@ -58,18 +58,18 @@ test('PostgreSQL killed twenty times under load: what was acknowledged takes eff
   const writers = Array.from({ length: 8 }, (_, writer) => write(writer))
   for (let kill = 0; kill < KILLS; kill++) {
     const before = acknowledged.size
-    await until('work goes on', () => acknowledged.size > before + 20, 90_000)
+    await until('work goes on', () => acknowledged.size > before + 20, 30_000)
     process.kill(server.pid, 'SIGKILL')
     server = await startPostgres({ dataDir, port })
   }
   const before = acknowledged.size
-  await until('work goes on after the last', () => acknowledged.size > before, 90_000)
+  await until('work goes on after the last', () => acknowledged.size > before, 30_000)
   isOpen = false
   await Promise.all(writers)
 
   // A session of the pool may still be one that the last kill broke: asking again is what a caller does.
   const isThrough = async (): Promise<boolean> => (await log.lag(ANSWER)) === 0 && (await log.lag(WATCH)) === 0
-  await until('both groups have passed everything', () => isThrough().catch(() => false), 90_000)
+  await until('both groups have passed everything', () => isThrough().catch(() => false), 30_000)
   const seen = await log.seen(ANSWER)
   const places = seen.map(({ topic, partition, offset }) => `${topic}/${partition}/${offset}`)
   assert.equal(new Set(places).size, places.length, 'no offset took effect twice')

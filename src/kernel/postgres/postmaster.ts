@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { systemClock } from '#kernel/clock'
 
@@ -10,12 +11,32 @@ export type Postmaster = { pid: number; port: number; isReady: boolean }
 
 const POLL_MS = 10
 const STOP_MS_MAX = 30_000
+const ANSWER_MS_MAX = 5_000
+/** An SSLRequest: length and code, as PostgreSQL's protocol has them (section 54.7, Message Formats). */
+const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47])
 
 /** The server running on this data directory, whoever started it. */
 export function findPostmaster(dataDir: string): Postmaster | undefined {
   const [pid, , , port, , , , status] = readLines(join(dataDir, 'postmaster.pid'))
   if (!pid || !isPostmaster(Number(pid), dataDir)) return undefined
   return { pid: Number(pid), port: Number(port), isReady: status?.trim() === 'ready' }
+}
+
+/**
+ * Whether the server answers on its port. One that was killed a moment ago still has its process and its file; the answer
+ * comes from a child that it has to make for it.
+ */
+export function answers({ port }: Pick<Postmaster, 'port'>): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1', timeout: ANSWER_MS_MAX }, () => socket.write(SSL_REQUEST))
+    const end = (hasAnswered: boolean): void => {
+      socket.destroy()
+      resolve(hasAnswered)
+    }
+    socket.once('data', () => end(true))
+    socket.once('error', () => end(false)).once('close', () => end(false))
+    socket.once('timeout', () => end(false))
+  })
 }
 
 /** Whether the process is a postmaster of exactly this directory; the one test before any signal is sent. */

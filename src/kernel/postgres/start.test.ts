@@ -47,6 +47,12 @@ async function query(url: string, text: string, values: unknown[] = []): Promise
   }
 }
 
+/** Linux. */
+function hasConnection(port: number): boolean {
+  const remote = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')} 01`
+  return readFileSync('/proc/net/tcp', 'utf8').includes(remote)
+}
+
 const failsWith = (line: RegExp) => (error: unknown) => {
   assert.ok(error instanceof StartFailure, String(error))
   assert.match(error.message, line)
@@ -117,6 +123,18 @@ test('after kill -9 of the postmaster the next start recovers what was committed
   const second = await started(t, { dataDir })
   assert.equal(second.adopted, false)
   assert.deepEqual(await query(second.url, 'select count(*)::int as n from kept'), [{ n: 1000 }])
+})
+
+test('a server that is dying is not adopted', { skip: process.platform !== 'linux' }, async (t) => {
+  const dataDir = clusterIn(newDirectory(t))
+  const dying = await started(t, { dataDir })
+  process.kill(dying.pid, 'SIGSTOP')
+  const starting = started(t, { dataDir })
+  await until('it is asked, and cannot answer', () => hasConnection(dying.port), 5_000)
+  process.kill(dying.pid, 'SIGKILL')
+  const next = await starting
+  assert.equal(next.adopted, false)
+  assert.deepEqual(await query(next.url, 'select 1 as one'), [{ one: 1 }])
 })
 
 test('two data directories have two servers, and stopping one leaves the other', async (t) => {

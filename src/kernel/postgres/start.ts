@@ -2,10 +2,10 @@ import { dirname } from 'node:path'
 import { systemClock } from '#kernel/clock'
 import { type Binaries, prepareBinaries } from './binaries.ts'
 import { ensureCluster, findPlace, type Place, restoringDir } from './cluster.ts'
-import { explainError } from './failure.ts'
+import { explainError, StartFailure } from './failure.ts'
 import { launch } from './launch.ts'
 import { type DirectoryLock, lockDirectory } from './lock.ts'
-import { findPostmaster, type Postmaster, type StopMode, startedWith, stopPostmaster } from './postmaster.ts'
+import { answers, findPostmaster, type Postmaster, type StopMode, startedWith, stopPostmaster } from './postmaster.ts'
 import { settingArguments } from './settings.ts'
 
 export { StartFailure } from './failure.ts'
@@ -33,6 +33,7 @@ export type EmbeddedPostgres = {
 }
 
 const WAIT_MS = 20
+const SILENT_MS_MAX = 30_000
 
 /** The data directories that this process has locked. */
 const locks = new Map<string, DirectoryLock>()
@@ -112,13 +113,22 @@ async function serve(place: Place, binaries: Binaries, options: PostgresOptions)
   }
 }
 
-/** The server found on the directory once it is neither starting nor stopping. */
+/** The server found on the directory once it is neither starting nor stopping nor dying. @throws StartFailure */
 async function settledPostmaster(dataDir: string): Promise<Postmaster | undefined> {
+  let silentUntil: number | undefined
   for (;;) {
     const found = findPostmaster(dataDir)
-    if (!found || found.isReady) return found
+    if (!found || (found.isReady && (await answers(found)))) return found
+    if (found.isReady) silentUntil ??= systemClock.monotonicMs() + SILENT_MS_MAX
+    if (systemClock.monotonicMs() > (silentUntil ?? Number.POSITIVE_INFINITY)) throw silent(found, dataDir)
     await systemClock.sleep(WAIT_MS)
   }
+}
+
+function silent({ pid }: Postmaster, dataDir: string): StartFailure {
+  return new StartFailure(
+    `PostgreSQL in ${dataDir} runs (process ${pid}) and does not answer: end it, and start again.`,
+  )
 }
 
 function isAsWanted(found: Postmaster, dataDir: string, settings: string[], port: number | undefined): boolean {
