@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { lagOf } from '#harness/log'
 import { until } from '#harness/until'
 import { verifyLedger } from '#ledger'
 import { order, startTestPlatform } from './platform.ts'
@@ -68,8 +69,12 @@ test('of a forgotten customer the payment stays, and nothing personal', async (t
   const platform = await startTestPlatform(t)
   const { id } = (await platform.pay({ ...order, customer: 'anna müller/7', description: 'A gift' })).body
   await platform.paymentThatIs('captured', id)
-  // What the gateway tells afterwards would come with a key of its own.
+  // What the gateway tells afterwards would come with a key of its own, as would what is not placed yet.
   await platform.gateways.get('simulated')?.idle()
+  await until(
+    'all it told is placed',
+    async () => (await lagOf(platform.app.databases.read, 'gateways.correlate')) === 0,
+  )
   const path = `/v1/customers/${encodeURIComponent('anna müller/7')}/personal-data`
   const erased = await platform.request('DELETE', path)
   assert.deepEqual([erased.status, erased.body.erased], [200, true])

@@ -1,4 +1,4 @@
-import { statement } from '#kernel/database'
+import { type Database, statement } from '#kernel/database'
 import { migrate, type Schema } from '#kernel/migrate'
 import { openDatabase } from '#kernel/postgres-database'
 import { seededRandom } from '#kernel/random'
@@ -97,10 +97,7 @@ export function openLog(t: Ending, url: string): LogUnderTest {
     async retriesOpen() {
       return (await database.query(RETRIES)).length
     },
-    async lag(group) {
-      const [row] = await database.query<{ lag: number }>(LAG, [group])
-      return row?.lag ?? 0
-    },
+    lag: (group) => lagOf(database, group),
     stepClock: (byMs) => {
       offsetMs += byMs
     },
@@ -120,6 +117,12 @@ const LAG = statement(
   `select coalesce(sum(h.next_offset - c.next_offset), 0)::int as lag
    from log.checkpoint c join log.partition h on h.topic = c.topic and h.partition = c.partition where c.grp = $1`,
 )
+
+/** Events that the group has not passed. */
+export async function lagOf(database: Database, group: string): Promise<number> {
+  const [row] = await database.query<{ lag: number }>(LAG, [group])
+  return row?.lag ?? 0
+}
 
 async function startProcess(puppet: Puppet, name: string, { modules }: StartOptions) {
   const { database, clock } = puppet
