@@ -5,6 +5,7 @@ import { destroy, type Subject } from './data-keys.ts'
 import type { Database } from './database.ts'
 import { plainDigest } from './digest.ts'
 import { UsageError } from './errors.ts'
+import { syncDirectory } from './sync-directory.ts'
 import { allErasures, missingErasures } from './vault-sql.ts'
 
 /** That a subject was erased, and when (Unix milliseconds). Nothing personal: a subject is a digest or an id. */
@@ -103,15 +104,6 @@ async function endsInMidLine(file: FileHandle): Promise<boolean> {
   if (size === 0) return false
   const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1)
   return buffer.toString('latin1') !== '\n'
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r')
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
-  }
 }
 
 async function readIfThere(path: string): Promise<string> {

@@ -4,6 +4,7 @@ import { type FileHandle, link, mkdir, open, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { UsageError } from './errors.ts'
 import type { Random } from './random.ts'
+import { syncDirectory } from './sync-directory.ts'
 
 /** The key above all others. It never leaves the process; only keys derived from it are used. */
 export type MasterKey = {
@@ -88,15 +89,6 @@ async function writeDurably(path: string, text: string): Promise<void> {
     await file.sync()
   } finally {
     await file.close()
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r')
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
   }
 }
 

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
-import { appendFileSync, readFileSync } from 'node:fs'
+import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Client } from 'pg'
+import { isGone, signalTree } from '#harness/process-tree'
 import { until } from '#harness/until'
 import { type EmbeddedPostgres, startPostgres } from '#kernel/postgres/start'
 
@@ -34,13 +35,7 @@ export async function startServer(directory: string): Promise<Server> {
   let server = await start()
   const { port, url, dataDir } = server
   let isUp = true
-  /** The postmaster first: it gives birth, and starts again what it sees die. */
-  const signalAll = (signal: NodeJS.Signals): void => {
-    const { pid } = server
-    const children = childrenOf(pid)
-    send(pid, signal)
-    for (const child of new Set([...children, ...childrenOf(pid)])) send(child, signal)
-  }
+  const signalAll = (signal: NodeJS.Signals): void => signalTree(server.pid, signal)
   const guard = guardOf(dataDir)
   return {
     port,
@@ -88,29 +83,4 @@ function guardOf(dataDir: string) {
   const guard = spawn('sh', ['-c', guardScript, dataDir], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
   guard.unref()
   return guard
-}
-
-function childrenOf(pid: number): number[] {
-  try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(/\s+/).filter(Boolean).map(Number)
-  } catch {
-    return []
-  }
-}
-
-function send(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal)
-  } catch {
-    // It has ended already.
-  }
-}
-
-function isGone(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
-  } catch {
-    return true
-  }
 }

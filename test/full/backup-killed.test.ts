@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -11,6 +9,7 @@ import { key } from '#harness/backups'
 import { createDatabase } from '#harness/database'
 import { temporaryDirectory } from '#harness/directory'
 import { createPuppet } from '#harness/faults'
+import { type MillraceProcess, runMillrace } from '#harness/millrace'
 import { chargeSucceeded } from '#harness/stripe-events'
 import { until } from '#harness/until'
 import type { Database } from '#kernel/database'
@@ -20,36 +19,18 @@ import { isFilled, tablesOf } from '../../src/backup/tables-sql.ts'
 
 // The commands as an operator runs them, killed in the middle: what there was is there, and nothing that looks whole is half.
 
-const program = join(import.meta.dirname, '../../src/cli/main.ts')
-
-type Run = { child: ChildProcess; out(): string; err(): string; ended: Promise<number | null> }
-
 function operator(t: TestContext) {
   const directory = temporaryDirectory()
   t.after(async () => t.after(() => directory.remove()))
   const backups = join(directory.path, 'backups')
-  const launch = (dataDir: string, ...args: string[]): Run => {
-    const env = {
-      PATH: process.env.PATH,
+  const launch = (dataDir: string, ...args: string[]): MillraceProcess => {
+    const settings = {
       MILLRACE_DATA_DIR: dataDir,
       MILLRACE_BACKUP_DIR: backups,
       MILLRACE_PORT: '0',
       MILLRACE_LOG_LEVEL: 'error',
     }
-    const child = spawn(process.execPath, [program, ...args], {
-      cwd: directory.path,
-      env,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    t.after(() => child.kill('SIGKILL'))
-    const text = { out: '', err: '' }
-    child.stdout.on('data', (data) => {
-      text.out += data
-    })
-    child.stderr.on('data', (data) => {
-      text.err += data
-    })
-    return { child, out: () => text.out, err: () => text.err, ended: once(child, 'close').then(([code]) => code) }
+    return runMillrace(t, { cwd: directory.path, args, settings })
   }
   return {
     directory: directory.path,

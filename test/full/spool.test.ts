@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { temporaryDirectory } from '#harness/directory'
+import { type MillraceProcess, runMillrace } from '#harness/millrace'
 import { startOwnServer } from '#harness/own-server'
 import { until } from '#harness/until'
 import { systemClock } from '#kernel/clock'
@@ -12,23 +11,9 @@ import { systemFetch } from '#kernel/fetch'
 
 // The spool with real processes: killed with it full, started with the database down, looked into from outside.
 
-const program = join(import.meta.dirname, '../../src/cli/main.ts')
-
-type Running = { readonly child: ChildProcess; out(): string; err(): string; readonly ended: Promise<number | null> }
-
-function run(t: TestContext, cwd: string, args: readonly string[], env: Record<string, string>): Running {
-  const settings = { PATH: process.env.PATH, MILLRACE_DATA_DIR: join(cwd, 'data'), MILLRACE_PORT: '0', ...env }
-  const child = spawn(process.execPath, [program, ...args], { cwd, env: settings, stdio: ['ignore', 'pipe', 'pipe'] })
-  t.after(() => child.kill('SIGKILL'))
-  const text = { out: '', err: '' }
-  child.stdout.on('data', (data) => {
-    text.out += data
-  })
-  child.stderr.on('data', (data) => {
-    text.err += data
-  })
-  const ended = once(child, 'close').then(([code]) => code)
-  return { child, out: () => text.out, err: () => text.err, ended }
+function run(t: TestContext, cwd: string, args: readonly string[], env: Record<string, string>): MillraceProcess {
+  const settings = { MILLRACE_DATA_DIR: join(cwd, 'data'), MILLRACE_PORT: '0', ...env }
+  return runMillrace(t, { cwd, args, settings })
 }
 
 async function start(t: TestContext, cwd: string, env: Record<string, string>) {
@@ -36,7 +21,7 @@ async function start(t: TestContext, cwd: string, env: Record<string, string>) {
   const isReady = () => running.out().includes('Ctrl-C stops it.') || running.child.exitCode !== null
   await until('the platform is ready', isReady, 60_000)
   assert.equal(running.child.exitCode, null, running.err())
-  return { ...running, url: /ready: (\S+)/.exec(running.out())?.[1] ?? '' }
+  return { ...running, url: running.url() }
 }
 
 function clientOf(t: TestContext, cwd: string) {

@@ -1,20 +1,16 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { temporaryDirectory } from '#harness/directory'
+import { type MillraceProcess, runMillrace } from '#harness/millrace'
 import { until } from '#harness/until'
 import { systemClock } from '#kernel/clock'
 import { systemFetch } from '#kernel/fetch'
 
 // What `npm start` promises, with real processes, signals and files.
-
-const program = join(import.meta.dirname, '../../src/cli/main.ts')
-
-type Process = { child: ChildProcess; out(): string; err(): string; ended: Promise<number | null>; url(): string }
 
 function directoryOf(t: TestContext): string {
   const directory = temporaryDirectory()
@@ -23,29 +19,12 @@ function directoryOf(t: TestContext): string {
 }
 
 /** A command in the directory, killed when the test ends. The data lies right below, where the directory's guard looks. */
-function run(t: TestContext, cwd: string, args: string[], env: Record<string, string> = {}): Process {
-  const settings = {
-    PATH: process.env.PATH,
-    MILLRACE_DATA_DIR: cwd,
-    MILLRACE_PORT: '0',
-    MILLRACE_LOG_LEVEL: 'error',
-    ...env,
-  }
-  const child = spawn(process.execPath, [program, ...args], { cwd, env: settings, stdio: ['ignore', 'pipe', 'pipe'] })
-  t.after(() => child.kill('SIGKILL'))
-  const text = { out: '', err: '' }
-  child.stdout.on('data', (data) => {
-    text.out += data
-  })
-  child.stderr.on('data', (data) => {
-    text.err += data
-  })
-  const ended = once(child, 'close').then(([code]) => code)
-  const url = (): string => /ready: (\S+)/.exec(text.out)?.[1] ?? ''
-  return { child, out: () => text.out, err: () => text.err, ended, url }
+function run(t: TestContext, cwd: string, args: string[], env: Record<string, string> = {}): MillraceProcess {
+  const settings = { MILLRACE_DATA_DIR: cwd, MILLRACE_PORT: '0', MILLRACE_LOG_LEVEL: 'error', ...env }
+  return runMillrace(t, { cwd, args, settings })
 }
 
-async function start(t: TestContext, cwd: string, env: Record<string, string> = {}): Promise<Process> {
+async function start(t: TestContext, cwd: string, env: Record<string, string> = {}): Promise<MillraceProcess> {
   const process = run(t, cwd, ['start'], env)
   await until(
     'the platform is ready',
@@ -150,7 +129,7 @@ async function askHalf(t: TestContext, url: string, apiKey: string): Promise<voi
 }
 
 /** Signals within a second of the first are its echo. */
-async function stopTwice({ child, ended }: Process): Promise<number | null> {
+async function stopTwice({ child, ended }: MillraceProcess): Promise<number | null> {
   const askedMs = systemClock.monotonicMs()
   child.kill('SIGINT')
   await until('an echo is out of the question', () => systemClock.monotonicMs() - askedMs > 1_100)

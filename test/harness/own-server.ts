@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type EmbeddedPostgres, startPostgres } from '#kernel/postgres/start'
 import { temporaryDirectory } from './directory.ts'
+import { isGone, signalTree } from './process-tree.ts'
 import { until } from './until.ts'
 
 type Ending = { after(work: () => Promise<void>): void }
@@ -35,10 +35,7 @@ export async function startOwnServer(t: Ending, settings: Readonly<Record<string
   let server = await start()
   const kill = async (): Promise<void> => {
     const { pid } = server
-    // The postmaster first: it would restart what it sees die.
-    const children = childrenOf(pid)
-    process.kill(pid, 'SIGKILL')
-    for (const child of children) killChild(child)
+    signalTree(pid, 'SIGKILL')
     await until('the killed server is gone', () => isGone(pid))
   }
   const restart = async (): Promise<void> => {
@@ -60,31 +57,5 @@ export async function startOwnServer(t: Ending, settings: Readonly<Record<string
       await kill()
       await restart()
     },
-  }
-}
-
-function childrenOf(pid: number): number[] {
-  try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(/\s+/).filter(Boolean).map(Number)
-  } catch {
-    // Without that file they end by themselves when they miss their postmaster.
-    return []
-  }
-}
-
-function killChild(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch {
-    // It has ended already.
-  }
-}
-
-function isGone(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
-  } catch {
-    return true
   }
 }

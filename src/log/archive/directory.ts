@@ -1,8 +1,9 @@
-import { access, constants, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { access, constants, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { UsageError } from '#kernel/errors'
 import { invariant } from '#kernel/invariant'
 import type { Random } from '#kernel/random'
+import { syncDirectory } from '#kernel/sync-directory'
 import type { ArchivedRow } from './row.ts'
 import { ArchiveDamaged, checksumOf, readIndex, type SegmentIndex, writeSegment } from './segment-file.ts'
 import type { Closed, NewSegment, Segment } from './sql.ts'
@@ -50,7 +51,7 @@ export function createArchive(directory: string, random: Random): Archive {
       // Told apart by content: after a restore of the database to an earlier time the same offsets are given out anew.
       const name = `${String(firstOffset).padStart(16, '0')}-${written.checksum.slice(0, 16)}.jsonl.zst`
       await rename(partial, join(directory, folder, name))
-      await syncFolder(join(directory, folder))
+      await syncDirectory(join(directory, folder))
       return { topic, partition, firstOffset, file: join(folder, name), ...written }
     },
     async checked(segment) {
@@ -78,16 +79,7 @@ async function makeFolder(directory: string, folder: string): Promise<void> {
   const first = await mkdir(join(directory, folder), { recursive: true, mode: 0o700 })
   if (first === undefined) return
   for (let path = join(directory, folder); path.length >= first.length; path = dirname(path)) {
-    await syncFolder(dirname(path))
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path)
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
+    await syncDirectory(dirname(path))
   }
 }
 
