@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { endWithUs } from './end-with-us.ts'
 
 /** What a child answers to each kind of question. */
 export type Answers = Readonly<Record<string, (question: never) => unknown>>
@@ -21,8 +22,7 @@ type Answer = { readonly id: number; readonly value?: unknown; readonly error?: 
 export async function startChild<Side extends Answers>(name: string): Promise<Child<Side>> {
   const path = new URL(`./children/${name}.ts`, import.meta.url)
   const child = fork(path, { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
-  // One that is stopped would not notice that we are gone.
-  process.once('exit', () => child.kill('SIGKILL'))
+  endWithUs(child)
   const waiting = new Map<number, PromiseWithResolvers<unknown>>()
   let questions = 0
   child.on('message', ({ id, value, error }: Answer) => {

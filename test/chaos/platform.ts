@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '#kernel/clock'
+import { endWithUs } from './end-with-us.ts'
 import type { Seams } from './preload.ts'
 
 /** A real `millrace start`, in a process of its own that can be killed, stopped and started again. */
@@ -52,8 +53,6 @@ export function platformProcess(settings: PlatformSettings): PlatformProcess {
   const note = (what: string): void => {
     appendFileSync(log, `[${new Date(systemClock.now()).toISOString()} ${name} ${what}]\n`)
   }
-  // One that is stopped would not notice that we are gone.
-  process.once('exit', () => child?.kill('SIGKILL'))
 
   const launch = (): Promise<boolean> => {
     isExpected = false
@@ -64,6 +63,7 @@ export function platformProcess(settings: PlatformSettings): PlatformProcess {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
     child = started
+    endWithUs(started)
     started.on('error', () => {})
     const ready = Promise.withResolvers<boolean>()
     const write = (text: string): void => {
