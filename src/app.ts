@@ -36,6 +36,7 @@ import { createLedger, createLedgerCommands, createRevaluation } from '#ledger'
 import {
   createDoor,
   createRecentTraces,
+  createTail,
   createWakeups,
   eventsOfKey,
   type LoopReport,
@@ -122,7 +123,8 @@ export function createApp(options: AppOptions) {
   const { spool } = options
   const wakeups = createWakeups()
   const recent = createRecentTraces(tracer, clock)
-  const door = createDoor(databases.door, wakeups, { tracer, clock, recent })
+  const tail = createTail()
+  const door = createDoor(databases.door, wakeups, { tracing: { tracer, clock, recent }, tail })
   const seal = createSeal({ masterKey, database: databases.door, random, clock, erasures: options.erasures })
   const spooling = spool && createSpoolingDoor({ door, spool, clock, failed: (error) => report(spoolFault(error)) })
   const spooled = spool && createSpooledPayments(spool, seal)
@@ -216,6 +218,7 @@ export function createApp(options: AppOptions) {
         clock,
         random,
         wakeups,
+        tail,
         process,
         soloGroups,
         sharedGroups: [webhookGroup],

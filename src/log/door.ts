@@ -2,11 +2,12 @@ import type { Clock } from '#kernel/clock'
 import type { Database } from '#kernel/database'
 import { type DataKey, storeKeys } from '#kernel/seal'
 import { startStopwatch, type Tracer } from '#kernel/tracing'
-import { appendRows, type Encoded, encode } from './codec.ts'
+import { append, remember } from './append.ts'
+import { type Encoded, encode } from './codec.ts'
 import type { NewEvent } from './event.ts'
 import { failureOf } from './failure.ts'
 import type { RecentTraces } from './recent-traces.ts'
-import * as sql from './sql.ts'
+import type { Tail } from './tail.ts'
 import { traceAccepted } from './tracing.ts'
 import type { Wakeups } from './wakeup.ts'
 
@@ -33,7 +34,7 @@ export type Door = {
 export type Prepared = {
   readonly events: readonly Encoded[]
   readonly keys: readonly Pick<DataKey, 'row'>[]
-  /** What it was made of, while that is known: for tracing only. */
+  /** What it was made of, while that is known: for tracing, and for readers of this process. */
   readonly source?: readonly NewEvent[]
 }
 
@@ -64,7 +65,11 @@ type Waiting = Prepared & {
  * commits at once. Partitions share a transaction while nobody holds their heads; when somebody does,
  * each partition goes by itself, so that a frozen process stalls only what it had claimed.
  */
-export function createDoor(database: Database, wakeups: Wakeups, tracing?: DoorTracing): LogDoor {
+export function createDoor(
+  database: Database,
+  wakeups: Wakeups,
+  { tracing, tail }: { readonly tracing?: DoorTracing; readonly tail?: Tail } = {},
+): LogDoor {
   let queue: Waiting[] = []
   let committing: Promise<void> | undefined
   const aside = new Set<Promise<void>>()
@@ -101,10 +106,11 @@ export function createDoor(database: Database, wakeups: Wakeups, tracing?: DoorT
   const commit = async (group: readonly Waiting[], lockTimeoutMs?: number): Promise<void> => {
     const events = group.flatMap((waiting) => waiting.events)
     const keys = newKeys(group)
-    await database.transaction(lockTimeoutMs === undefined ? {} : { lockTimeoutMs }, async (tx) => {
+    const appended = await database.transaction(lockTimeoutMs === undefined ? {} : { lockTimeoutMs }, async (tx) => {
       if (keys.length > 0) await storeKeys(tx, keys)
-      await sql.append(tx, appendRows(events))
+      return append(tx, events)
     })
+    if (tail) remember(tail, appended, group.flatMap(sourceOf))
     for (const key of keys) markStored(key)
     for (const waiting of group) waiting.done()
     wakeups.wake(new Set(events.map(({ topic }) => topic)))
@@ -127,7 +133,7 @@ export function createDoor(database: Database, wakeups: Wakeups, tracing?: DoorT
   const commitTogether = async ({ events, keys, source }: Prepared, givenUp?: AbortSignal): Promise<void> => {
     const watch = tracing?.tracer.isOn ? startStopwatch(tracing.clock) : undefined
     await new Promise<void>((done, failed) => {
-      queue.push({ events, keys, givenUp, done, failed })
+      queue.push({ events, keys, givenUp, done, failed, ...(source && { source }) })
       // In a microtask, so that requests parsed in the same turn share the commit.
       committing ??= Promise.resolve().then(commitAll)
     })
@@ -148,6 +154,11 @@ export function createDoor(database: Database, wakeups: Wakeups, tracing?: DoorT
       await Promise.all(aside)
     },
   }
+}
+
+/** One for each event; a spool knows none. */
+function sourceOf({ events, source }: Prepared): readonly (NewEvent | undefined)[] {
+  return source ?? events.map(() => undefined)
 }
 
 function fail(group: readonly Waiting[], reason: unknown): void {

@@ -12,6 +12,7 @@ import { startNotify } from './notify.ts'
 import { PARTITIONS } from './partitioner.ts'
 import * as sql from './sql.ts'
 import type { Consumer } from './step.ts'
+import type { Tail } from './tail.ts'
 import { startTimers, TIMERS_GROUP } from './timers.ts'
 import type { Wakeups } from './wakeup.ts'
 
@@ -21,6 +22,8 @@ export type LogOptions = {
   readonly clock: Clock
   readonly random: Random
   readonly wakeups: Wakeups
+  /** Shared with the door. Absent: whatever is next is read from the table. */
+  readonly tail?: Tail
   /** Name of this process, different from every other's, its own earlier life included. */
   readonly process: string
   /** Groups beside the modules' own that need a lease, with one partition each: deliverers. */
@@ -80,6 +83,7 @@ export async function startLog(options: LogOptions): Promise<RunningLog> {
     await stopHeartbeat()
     throw error
   })
+  options.tail?.serve(consumers, keeper)
   const context = { ...options, leases: keeper }
   const loops = consumers.map((consumer) => startConsumer(consumer, context))
   const timers = startTimers(context)

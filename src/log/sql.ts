@@ -24,9 +24,24 @@ export type Place = { topic: string; partition: number; offset: bigint; time: Da
 export type EventRow = Place & Headers & { is_parked: boolean }
 /** One whose type the group does not read: only to be moved past. */
 export type SkippedRow = Place & { version: null; is_parked: boolean }
-type RecordRow = Place & { event: string | null; is_parked: boolean }
+/** What a stretch of events is that the caller holds: they need not be sent. */
+export type HeldRange = {
+  readonly topic: string
+  readonly partition: number
+  readonly first: bigint
+  readonly end: bigint
+}
+/** From this offset on, what the caller holds comes next. */
+export type HeldRow = { topic: string; partition: number; offset: bigint; key: null }
+/** Merged by position with what is held; nothing of its partition may be taken from one on that is beyond. */
+export type TakenRow = Place & {
+  position: bigint
+  event: string | null
+  is_parked: boolean
+  is_beyond: boolean
+}
 
-const TAKE = statement('log.take', 'select * from log.take($1, $2, $3, $4, $5, $6, $7, $8)')
+const TAKE = statement('log.take', 'select * from log.take($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)')
 export type Take = {
   group: string
   leases: Leases
@@ -37,17 +52,22 @@ export type Take = {
   bytes: number
 }
 /** Locks the checkpoints of the leases that still hold and returns what is next for them, in causal order. */
-export async function take(tx: Tx, wanted: Take): Promise<(EventRow | SkippedRow)[]> {
+export function take(tx: Tx, wanted: Take, held: readonly HeldRange[] = []): Promise<(TakenRow | HeldRow)[]> {
   const { group, leases, topics, types, perPartition, total, bytes } = wanted
-  const epochs = [...leases.values()]
-  const values = [group, [...leases.keys()], epochs, topics, types, perPartition, total, bytes]
-  return (await tx.query<RecordRow>(TAKE, values)).map(rowOf)
-}
-
-function rowOf({ event, ...place }: RecordRow): EventRow | SkippedRow {
-  if (event === null) return { ...place, version: null }
-  const headers: Headers = JSON.parse(event)
-  return { ...place, ...headers }
+  return tx.query<TakenRow | HeldRow>(TAKE, [
+    group,
+    [...leases.keys()],
+    [...leases.values()],
+    topics,
+    types,
+    perPartition,
+    total,
+    bytes,
+    held.map(({ topic }) => topic),
+    held.map(({ partition }) => partition),
+    held.map(({ first }) => first),
+    held.map(({ end }) => end),
+  ])
 }
 
 const FENCE = statement('log.fence', 'select * from log.fence($1, $2, $3) as partition')
@@ -68,7 +88,7 @@ export async function advance(tx: Tx, group: string, progress: readonly Progress
   ])
 }
 
-const APPEND = statement('log.append', 'select log.append($1, $2, $3, $4, $5, $6, $7, $8, $9)')
+const APPEND = statement('log.append', 'select * from log.append_placed($1, $2, $3, $4, $5, $6, $7, $8, $9)')
 export type AppendRows = {
   topics: string[]
   partitions: number[]
@@ -80,12 +100,14 @@ export type AppendRows = {
   events: string[]
   attachments: (Buffer | null)[]
 }
+/** Where the events of a head went: the offset of its place 0, and what all of the append have in common. */
+export type AppendedHead = { head: number; first_offset: bigint; position: bigint; time: Date }
 /** The transaction's last act: the partitions' heads stay locked from here to the commit. */
-export async function append(tx: Tx, rows: AppendRows): Promise<void> {
+export async function append(tx: Tx, rows: AppendRows): Promise<AppendedHead[]> {
   const { topics, partitions, counts, heads, places, keys, types, events } = rows
   // Where there is none, as almost everywhere, an empty array does: unnest fills up with nulls.
   const attachments = rows.attachments.some((bytes) => bytes !== null) ? rows.attachments : []
-  await tx.query(APPEND, [topics, partitions, counts, heads, places, keys, types, events, attachments])
+  return tx.query<AppendedHead>(APPEND, [topics, partitions, counts, heads, places, keys, types, events, attachments])
 }
 
 const PARK = statement('log.park', 'select log.park($1, $2, $3)')

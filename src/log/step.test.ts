@@ -36,7 +36,9 @@ async function decider(t: TestContext) {
   await keeper.tick()
   return {
     append: (events: NewEvent[]): Promise<void> =>
-      database.transaction({}, (tx) => sql.append(tx, appendRows(events.map((event) => encode(event))))),
+      database.transaction({}, async (tx) => {
+        await sql.append(tx, appendRows(events.map((event) => encode(event))))
+      }),
     /** How many timers were due. */
     fire: async (): Promise<number> => (await fireDue({ database, leases: keeper })).fired,
     step: (): Promise<StepResult> =>

@@ -1,11 +1,14 @@
 import type { Clock } from '#kernel/clock'
 import type { Database, Tx } from '#kernel/database'
 import { invariant } from '#kernel/invariant'
+import { type Appended, append, remember } from './append.ts'
 import { changeTimers } from './change-timers.ts'
-import { appendRows, decode, encode } from './codec.ts'
+import { decode, encode } from './codec.ts'
 import type { EventType, NewEvent, RecordedEvent } from './event.ts'
 import { type Decision, deliveryGroup, type NewDelivery } from './module.ts'
 import * as sql from './sql.ts'
+import type { Tail, TailEvent } from './tail.ts'
+import { takeNext } from './take.ts'
 
 /** A consumer as the loop runs it: a decider or a projection, made alike. */
 export type Consumer = {
@@ -24,6 +27,8 @@ export type Consumer = {
 export type StepContext = {
   readonly database: Database
   readonly clock: Clock
+  /** Absent: whatever is next is read from the table. */
+  readonly tail?: Tail
   /** Writes deliveries in the consumer's transaction: `#delivery`'s door. */
   enqueue(tx: Tx, deliveries: readonly NewDelivery[]): Promise<void>
 }
@@ -79,17 +84,24 @@ export async function step(
   context: StepContext,
 ): Promise<StepResult> {
   if (leases.size === 0) return NOTHING
-  return context.database.transaction({ role: consumer.role }, async (tx) => {
+  const { group, topics } = consumer
+  let committed = (): void => {}
+  const result = await context.database.transaction({ role: consumer.role }, async (tx): Promise<StepResult> => {
     const types = [...consumer.types.keys()]
-    const rows = await sql.take(tx, { group: consumer.group, leases, topics: consumer.topics, types, ...bounds })
+    const { rows, read } = await takeNext(tx, { group, leases, topics, types, ...bounds }, context.tail)
     const sorted = sort(rows, consumer)
     if (sorted.passed.length === 0) return { ...NOTHING, stopped: sorted.stopped }
 
-    if (sorted.parked.length > 0) await sql.park(tx, consumer.group, sorted.parked, null)
-    const moveOn = () => sql.advance(tx, consumer.group, progressOf(sorted.passed))
-    const { wake, done } = await handleRows(consumer, sorted.ready, tx, context, moveOn).catch((error: unknown) => {
+    if (sorted.parked.length > 0) await sql.park(tx, group, sorted.parked, null)
+    const progress = progressOf(sorted.passed)
+    const moveOn = () => sql.advance(tx, group, progress)
+    const handled = await handleRows(consumer, sorted.ready, tx, context, moveOn).catch((error: unknown) => {
       throw new PoisonEvent(sorted.passed, error)
     })
+    const { wake, done } = handled
+    committed = () => {
+      if (context.tail) keep(context.tail, { group, read, progress, ...handled })
+    }
     return {
       events: sorted.passed.length,
       handled: sorted.ready.length,
@@ -100,6 +112,23 @@ export async function step(
       done,
     }
   })
+  committed()
+  return result
+}
+
+type Kept = {
+  readonly group: string
+  readonly read: readonly TailEvent[]
+  readonly progress: readonly sql.Progress[]
+  readonly done: Done
+  readonly appended: Appended | undefined
+}
+
+/** What was read is kept where other groups of this process will ask for it, and what was appended for whoever reads it. */
+function keep(tail: Tail, { group, read, progress, done, appended }: Kept): void {
+  tail.add(read.filter(({ row }) => tail.isShared(row.topic)))
+  if (appended) remember(tail, appended, done.published)
+  tail.passed(group, progress)
 }
 
 /**
@@ -129,12 +158,12 @@ export async function handleRows(
   tx: Tx,
   context: StepContext,
   moveOn: () => Promise<void>,
-): Promise<{ wake: string[]; done: Done }> {
+): Promise<{ wake: string[]; done: Done; appended: Appended | undefined }> {
   const decision = await decide(consumer, rows, tx, context)
-  const wake = await write(consumer, decision, tx, context, moveOn)
+  const written = await write(consumer, decision, tx, context, moveOn)
   const { facts = [], timers = [] } = decision
   const scheduled = timers.flatMap((change) => ('schedule' in change ? [change.schedule.event] : []))
-  return { wake, done: { rows, published: facts, scheduled } }
+  return { ...written, done: { rows, published: facts, scheduled } }
 }
 
 async function write(
@@ -143,19 +172,20 @@ async function write(
   tx: Tx,
   context: StepContext,
   moveOn: () => Promise<void>,
-): Promise<string[]> {
+): Promise<{ wake: string[]; appended: Appended | undefined }> {
   const hasTimers = await changeTimers(tx, timers)
   if (deliveries.length > 0) await context.enqueue(tx, deliveries)
   await moveOn()
 
   for (const { of } of facts) invariant(consumer.publishes.has(of), `${consumer.group} does not declare ${of.type}`)
   const encoded = facts.map((fact) => encode(fact))
-  if (encoded.length > 0) await sql.append(tx, appendRows(encoded))
-  return [
+  const appended = encoded.length > 0 ? await append(tx, encoded) : undefined
+  const wake = [
     ...new Set(encoded.map(({ topic }) => topic)),
     ...new Set(deliveries.map(({ destination }) => deliveryGroup(destination))),
     ...(hasTimers ? ['timers'] : []),
   ]
+  return { wake, appended }
 }
 
 async function decide(

@@ -2,7 +2,7 @@ import { type Database, statement } from '#kernel/database'
 import { migrate, type Schema } from '#kernel/migrate'
 import { openDatabase } from '#kernel/postgres-database'
 import { seededRandom } from '#kernel/random'
-import { createDoor, createWakeups, registerLog, startLog } from '#log'
+import { createDoor, createTail, createWakeups, registerLog, startLog } from '#log'
 import { appendRows, encode } from '../../src/log/codec.ts'
 import type {
   Ending,
@@ -16,6 +16,7 @@ import type {
 } from '../../src/log/conformance/engine.ts'
 import { requestRetry } from '../../src/log/parked.ts'
 import * as sql from '../../src/log/sql.ts'
+import type { Tail } from '../../src/log/tail.ts'
 import { createDatabase } from './database.ts'
 import { createPuppet, type Puppet } from './faults.ts'
 import { stickReader } from './stuck-reader.ts'
@@ -51,7 +52,10 @@ export function openLog(t: Ending, url: string): LogUnderTest {
   let offsetMs = 0
   const outside = createPuppet({ url, name: 'outside', offsetMs: () => offsetMs })
   const { database } = outside
-  const door = createDoor(database, createWakeups())
+  // The first process that is started shares its memory with the door, as all do in the platform.
+  const tail = createTail()
+  const door = createDoor(database, createWakeups(), { tail })
+  let isShared = false
   const running = new Set<ProcessUnderTest>()
   t.after(async () => {
     await Promise.all([...running].map((process) => process.stop()))
@@ -68,7 +72,8 @@ export function openLog(t: Ending, url: string): LogUnderTest {
       }),
     async start(name, about) {
       const puppet = createPuppet({ url, name, offsetMs: () => offsetMs })
-      const { log, reports } = await startProcess(puppet, name, about)
+      const { log, reports } = await startProcess(puppet, name, { ...about, tail: isShared ? createTail() : tail })
+      isShared = true
       const process: ProcessUnderTest = {
         ...puppet,
         reports,
@@ -124,7 +129,7 @@ export async function lagOf(database: Database, group: string): Promise<number> 
   return row?.lag ?? 0
 }
 
-async function startProcess(puppet: Puppet, name: string, { modules }: StartOptions) {
+async function startProcess(puppet: Puppet, name: string, { modules, tail }: StartOptions & { tail: Tail }) {
   const { database, clock } = puppet
   const reports: Report[] = []
   await registerLog(database, modules, [])
@@ -134,6 +139,7 @@ async function startProcess(puppet: Puppet, name: string, { modules }: StartOpti
     clock,
     random: seededRandom(1),
     wakeups: createWakeups(),
+    tail,
     process: name,
     soloGroups: [],
     enqueue: async () => {},

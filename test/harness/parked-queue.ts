@@ -53,9 +53,9 @@ export async function openQueue(t: Ending) {
       return turnsOf(consumer, keeper, database)
     },
     append: (key: string, n: number, isPoison: boolean): Promise<void> =>
-      database.transaction({}, (tx) =>
-        sql.append(tx, appendRows([encode(ask(key, isPoison ? { n, say: 'poison' } : { n }))])),
-      ),
+      database.transaction({}, async (tx) => {
+        await sql.append(tx, appendRows([encode(ask(key, isPoison ? { n, say: 'poison' } : { n }))]))
+      }),
     seen: async (key: string) => (await database.query<{ n: number }>(SEEN, [ANSWER, key])).map(({ n }) => n),
     parked: (key: string) => database.query<{ n: number; id: string; attempts: number }>(PARKED, [ANSWER, key]),
     isParked: async (key: string) => (await database.query(KEYS, [ANSWER, key])).length > 0,

@@ -8,6 +8,7 @@ function commitsApart(role: string): string {
 }
 
 const log = 'src/log/migrations/002-functions.sql'
+const tail = 'src/log/migrations/005-tail.sql'
 
 export const mutants: readonly Mutant[] = [
   {
@@ -32,12 +33,12 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'claim and read in one statement, by whoever held the lease once',
-    file: 'src/log/migrations/003-segments.sql',
+    file: tail,
     find: 'begin\n  select array_agg(c.topic), array_agg(c.partition), array_agg(c.next_offset)',
     replace: `begin
   return query
-  select s.topic, s.partition, s."offset", s.time, s.key, s.type, case when s.type = any (p_types) then s.event end,
-    p.key is not null
+  select s.topic, s.partition, s."offset", s.position, s.time, s.key, s.type,
+    case when s.type = any (p_types) then s.event end, p.key is not null, false
   from log.checkpoint k
   cross join lateral (
     select * from log.record r
@@ -80,14 +81,21 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'heads are locked one by one, in the order of the facts',
     file: 'src/log/step.ts',
-    find: '  if (encoded.length > 0) await sql.append(tx, appendRows(encoded))',
-    replace: '  for (const one of encoded) await sql.append(tx, appendRows([one]))',
+    find: '  const appended = encoded.length > 0 ? await append(tx, encoded) : undefined\n',
+    replace: '  const appended = undefined\n  for (const one of encoded) await append(tx, [one])\n',
+  },
+  {
+    name: 'readers are handed what is not committed',
+    file: 'src/log/step.ts',
+    find: '    const { wake, done } = handled\n',
+    replace: `    const { wake, done } = handled
+    if (context.tail && handled.appended) remember(context.tail, handled.appended, done.published)\n`,
   },
   {
     name: 'offsets from a sequence',
-    file: log,
-    find: 'select m.topic, m.partition, m.base + e.place,',
-    replace: `select m.topic, m.partition, nextval('log.timer_generation'),`,
+    file: tail,
+    find: 'v_firsts[e.head] + e.place, ',
+    replace: `nextval('log.timer_generation'), `,
   },
   {
     name: 'the last report wins',
