@@ -216,6 +216,7 @@ function sort(rows: readonly (sql.EventRow | sql.SkippedRow)[], consumer: Consum
   const ready: sql.EventRow[] = []
   const stopped = new Map<number, { partition: number; type: string; version: number }>()
   const keys = new Set<string>()
+  const hasFirings = rows.some((row) => row.version !== null && row.timer_id !== undefined)
   const cut = new Set<number>()
   for (const row of rows) {
     if (stopped.has(row.partition) || cut.has(row.partition)) continue
@@ -224,7 +225,7 @@ function sort(rows: readonly (sql.EventRow | sql.SkippedRow)[], consumer: Consum
       cut.add(row.partition)
       continue
     }
-    keys.add(row.key)
+    if (hasFirings) keys.add(row.key)
     const of = row.version === null ? undefined : consumer.types.get(row.type)
     if (of && row.version !== null && row.version > of.version) {
       const { partition, type, version } = row
@@ -238,9 +239,12 @@ function sort(rows: readonly (sql.EventRow | sql.SkippedRow)[], consumer: Consum
 }
 
 function progressOf(rows: readonly sql.Place[]): sql.Progress[] {
-  const last = new Map<string, sql.Progress>()
-  for (const { topic, partition, offset } of rows) {
-    last.set(`${topic}/${partition}`, { topic, partition, nextOffset: offset + 1n })
+  const last = new Map<string, Map<number, sql.Place>>()
+  for (const row of rows) {
+    const partitions = last.get(row.topic) ?? new Map<number, sql.Place>()
+    last.set(row.topic, partitions.set(row.partition, row))
   }
-  return [...last.values()]
+  return [...last.values()].flatMap((partitions) =>
+    [...partitions.values()].map(({ topic, partition, offset }) => ({ topic, partition, nextOffset: offset + 1n })),
+  )
 }

@@ -14,14 +14,15 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'acknowledged before the append',
     file: 'src/log/door.ts',
-    find: '    await database.transaction(lockTimeoutMs',
-    replace: '    for (const waiting of group) waiting.done()\n    await database.transaction(lockTimeoutMs',
+    find: '    const appended = await database.transaction(lockTimeoutMs',
+    replace:
+      '    for (const waiting of group) waiting.done()\n    const appended = await database.transaction(lockTimeoutMs',
   },
   {
     name: 'offset before effects',
     file: 'src/log/step.ts',
-    find: '    const moveOn = () => sql.advance(tx, consumer.group, progressOf(sorted.passed))\n',
-    replace: `    await sql.advance(tx, consumer.group, progressOf(sorted.passed))
+    find: '    const moveOn = () => sql.advance(tx, group, progress)\n',
+    replace: `    await sql.advance(tx, group, progress)
     await ${commitsApart('consumer.role')}
     const moveOn = async () => {}\n`,
   },
