@@ -236,6 +236,7 @@ export function createApp(options: AppOptions) {
         clock,
         random,
         wakeups,
+        tail,
         leases: log.leases,
         tracer,
         attempted,

@@ -3,7 +3,7 @@ import type { Database, Tx } from '#kernel/database'
 import { InvariantViolation } from '#kernel/invariant'
 import type { Random } from '#kernel/random'
 import { spanIdOf, type Tracer } from '#kernel/tracing'
-import { createLinger, fencedTransaction, type NewEvent, tracePublished, type Wakeups } from '#log'
+import { createLinger, type createTail, fencedTransaction, type NewEvent, tracePublished, type Wakeups } from '#log'
 import { backoffMs } from './backoff.ts'
 import { attemptSpan, type Destination, type Fleet, fleetOf, type Outcome } from './destination.ts'
 import { kindOf } from './kind.ts'
@@ -24,6 +24,7 @@ export type DeliveryContext = {
   readonly clock: Clock
   readonly random: Random
   readonly wakeups: Wakeups
+  readonly tail?: ReturnType<typeof createTail>
   readonly leases: { of(group: string): ReadonlyMap<number, bigint>; giveBack?(group: string): Promise<void> }
   /** Absent: nothing is traced. */
   readonly tracer?: Tracer
@@ -147,12 +148,13 @@ class Deliverer {
     const { group, partitionOf } = this.#fleet
     let begun: Begun | undefined
     let told: Attempted[] = []
-    await fencedTransaction(database, group, leases.of(group), async (tx, held) => {
+    const record = async (tx: Tx, held: ReadonlySet<number>): Promise<NewEvent[]> => {
       const ours = batch.filter(({ delivery }) => held.has(partitionOf(delivery.destination)))
       told = await recordAll(tx, ours)
       if (admitted) begun = await this.#begin(tx, held, batch, admitted)
       return told.flatMap(({ facts }) => facts)
-    })
+    }
+    await fencedTransaction(database, group, leases.of(group), record, this.#context.tail)
     // Fenced off or not, these are over here: another process holds them now and knows that they were tried.
     const over = new Set(batch)
     this.#finished = this.#finished.filter((attempted) => !over.has(attempted))

@@ -1,28 +1,33 @@
 import type { Database, TransactionOptions, Tx } from '#kernel/database'
+import { type Appended, append, remember } from './append.ts'
 import { changeTimers } from './change-timers.ts'
-import { appendRows, encode } from './codec.ts'
+import { encode } from './codec.ts'
 import type { NewEvent } from './event.ts'
 import type { Decision } from './module.ts'
 import * as sql from './sql.ts'
+import type { Tail } from './tail.ts'
 
 /**
  * A transaction of whoever holds leases of a group that reads no topic: effects and facts commit together, or, when
  * all its leases have changed hands, not at all. `work` is told which partitions are still held, and has to leave the
- * others alone. Returns whether it ran.
+ * others alone. Returns whether it ran. Readers of this process that share the tail are given the facts from memory.
  */
 export async function fencedTransaction(
   database: Database,
   group: string,
   leases: sql.Leases,
   work: (tx: Tx, held: ReadonlySet<number>) => Promise<readonly NewEvent[]>,
+  tail?: Tail,
 ): Promise<boolean> {
   if (leases.size === 0) return false
-  return database.transaction({}, async (tx) => {
+  const done = await database.transaction({}, async (tx) => {
     const held = new Set(await sql.fence(tx, group, leases))
-    if (held.size === 0) return false
-    await appendAll(tx, await work(tx, held))
-    return true
+    if (held.size === 0) return undefined
+    const facts = await work(tx, held)
+    return { facts, appended: await appendAll(tx, facts) }
   })
+  if (tail && done?.appended) remember(tail, done.appended, done.facts)
+  return done !== undefined
 }
 
 /**
@@ -43,7 +48,7 @@ export async function factsTransaction<Result>(
 }
 
 /** The transaction's last act. */
-async function appendAll(tx: Tx, facts: readonly NewEvent[]): Promise<void> {
+async function appendAll(tx: Tx, facts: readonly NewEvent[]): Promise<Appended | undefined> {
   const encoded = facts.map((event) => encode(event))
-  if (encoded.length > 0) await sql.append(tx, appendRows(encoded))
+  return encoded.length > 0 ? append(tx, encoded) : undefined
 }
