@@ -3,15 +3,18 @@ import { hash } from 'node:crypto'
 /** Merkle trees as RFC 9162, section 2.1 (as RFC 6962 before it) defines them, over SHA-256; hashes are 64 digits of hex. */
 
 export function leafHash(text: string): string {
-  return hash('sha256', Buffer.concat([LEAF, Buffer.from(text, 'utf8')]), 'hex')
+  return hash('sha256', `\u0000${text}`, 'hex')
 }
 
 export function nodeHash(left: string, right: string): string {
-  return hash('sha256', Buffer.concat([NODE, Buffer.from(left, 'hex'), Buffer.from(right, 'hex')]), 'hex')
+  node.write(left, 1, 'hex')
+  node.write(right, 1 + HASH_BYTES, 'hex')
+  return hash('sha256', node, 'hex')
 }
 
-const LEAF = Buffer.from([0])
-const NODE = Buffer.from([1])
+const HASH_BYTES = 32
+/** One for all: it is filled and hashed at once. */
+const node = Buffer.alloc(1 + 2 * HASH_BYTES, 1)
 
 /** A tree as it grows: the roots of its full subtrees, the largest first, and how many leaves there are. */
 export type Frontier = { readonly leaves: number; readonly roots: readonly string[] }
@@ -20,11 +23,10 @@ export const emptyFrontier: Frontier = { leaves: 0, roots: [] }
 
 /** The tree with one leaf more. Two subtrees of one size are merged, as a carry is in a binary counter. */
 export function grow({ leaves, roots }: Frontier, leaf: string): Frontier {
-  const grown = [...roots, leaf]
-  for (let carry = leaves; carry % 2 === 1; carry = (carry - 1) / 2) {
-    const [left = '', right = ''] = grown.splice(-2)
-    grown.push(nodeHash(left, right))
-  }
+  const grown = roots.slice()
+  let root = leaf
+  for (let carry = leaves; carry % 2 === 1; carry = (carry - 1) / 2) root = nodeHash(grown.pop() ?? '', root)
+  grown.push(root)
   return { leaves: leaves + 1, roots: grown }
 }
 

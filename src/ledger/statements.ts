@@ -64,14 +64,17 @@ export function daysOf(entries: readonly Posted[]): DayRow[] {
   for (const { tenant, mode, key, time, data } of entries) {
     const [effectiveDay, bookedDay, stripe] = [dayOf(data.effectiveAt), dayOf(time), partitionOf(key)]
     for (const { account, currency, amount } of data.postings) {
-      const at = { tenant, mode, account, currency, effectiveDay, bookedDay, stripe }
       const name = `${tenant}\n${mode}\n${account}\n${currency}\n${effectiveDay}\n${bookedDay}\n${stripe}`
-      const sum = sums.get(name) ?? { at, debit: 0n, credit: 0n, entries: 0 }
+      let sum = sums.get(name)
+      if (!sum) {
+        const at = { tenant, mode, account, currency, effectiveDay, bookedDay, stripe }
+        sum = { at, debit: 0n, credit: 0n, entries: 0 }
+        sums.set(name, sum)
+      }
       const minor = BigInt(amount)
       if (minor > 0n) sum.debit += minor
       else sum.credit -= minor
       sum.entries++
-      sums.set(name, sum)
     }
   }
   return [...sums.values()].map(({ at, debit, credit, entries: count }) => {
