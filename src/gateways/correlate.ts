@@ -20,24 +20,40 @@ export const correlate = decider({
   handle: (events, { tx }) => place(tx, events),
 })
 
+/** An event that reports on a payment. What is looked at many times of it is put together once. */
+type Candidate = {
+  readonly event: Placeable
+  readonly reports: ObjectReport[]
+  /** Every gateway object it names, parents included: nearest first. */
+  readonly objects: readonly sql.NamedObject[]
+  /** The payment it names or begins; undefined for one that has to wait for its parent. */
+  readonly begun: string | undefined
+}
+
+/** An object that is locked, and the payment it belongs to as far as is known by now. */
+type Known = { readonly row: sql.LockedObject | undefined; payment: string | null }
+type KnownObjects = Map<string, Known>
+
 async function place(tx: Tx, events: readonly Placeable[]): Promise<Decision> {
   const fresh = await unseen(tx, events)
   const payouts = fresh.flatMap(payoutFacts)
-  const reports = fresh.filter((event) => paymentReports(event).length > 0)
+  const reports = fresh.map(candidateOf).filter((candidate) => candidate.reports.length > 0)
   if (reports.length === 0) return { facts: payouts }
 
-  const objects = uniqueObjects(reports)
-  const waiting = await sql.heldFor(tx, objects)
-  const locked = await sql.lockObjects(tx, proposals([...reports, ...waiting.map(heldEvent)]))
+  const objects = proposals(reports)
+  const waiting = (await sql.heldFor(tx, objects)).map(heldCandidate)
+  const wanted = waiting.length === 0 ? objects : proposals([...reports, ...waiting])
+  const locked = await sql.lockObjects(tx, wanted)
   // Looked at again under the locks: what was held meanwhile waits for objects that are locked now.
-  const held = (await sql.heldFor(tx, objects)).map(heldEvent)
+  const held = (await sql.heldFor(tx, objects)).map(heldCandidate)
 
-  const placed = placeAll([...reports, ...held], locked)
-  await write(tx, placed, locked, {
-    newlyHeld: reports.filter((event) => !placed.has(event)),
-    released: held.filter((event) => placed.has(event)),
+  const known: KnownObjects = new Map(locked.map((row) => [sql.objectName(row), { row, payment: row.payment }]))
+  const placed = placeAll([...reports, ...held], known)
+  await write(tx, placed, known, {
+    newlyHeld: reports.filter((candidate) => !placed.has(candidate)),
+    released: held.filter((candidate) => placed.has(candidate)),
   })
-  return { facts: [...payouts, ...[...placed].map(([event, payment]) => reportFact(event, payment))] }
+  return { facts: [...payouts, ...[...placed].map(([candidate, payment]) => reportFact(candidate, payment))] }
 }
 
 /** Each gateway event counts once, however often it is sent: f(account, event id). */
@@ -46,19 +62,37 @@ async function unseen(tx: Tx, events: readonly Placeable[]): Promise<Placeable[]
   return events.filter((event) => left.delete(sql.eventName(refOf(event))))
 }
 
+function candidateOf(event: Placeable): Candidate {
+  const { tenant, mode, data } = event
+  const { account } = data
+  const reports = data.reports.filter(({ kind }) => kind !== 'payout')
+  const objects = reports.flatMap(({ id, parents }) =>
+    [id, ...parents].map((object) => {
+      const ref = { tenant, mode, account, object }
+      return { ...ref, name: sql.objectName(ref) }
+    }),
+  )
+  return { event, reports, objects, begun: data.payment ?? paymentBegunBy(event, reports) }
+}
+
+function paymentBegunBy({ tenant, mode, data }: Placeable, reports: readonly ObjectReport[]): string | undefined {
+  const root = rootOf(reports)
+  return root && `pay_${plainDigest('gateway-payment', tenant, mode, data.account, root)}`
+}
+
 /** Goes round until nothing more can be placed: one event's parent may be placed by another. */
-function placeAll(events: readonly Placeable[], locked: readonly sql.LockedObject[]): Map<Placeable, string> {
-  const known = new Map(locked.flatMap((row) => (row.payment === null ? [] : [[sql.objectName(row), row.payment]])))
-  const placed = new Map<Placeable, string>()
-  let open = events
+function placeAll(candidates: readonly Candidate[], known: KnownObjects): Map<Candidate, string> {
+  const placed = new Map<Candidate, string>()
+  let open = candidates
   while (open.length > 0) {
-    const still = open.filter((event) => {
-      const payment = paymentOf(event, known)
+    const still = open.filter((candidate) => {
+      const payment = paymentOf(candidate, known)
       if (payment === undefined) return true
-      placed.set(event, payment)
-      for (const object of objectsOf(event)) {
-        const name = sql.objectName(object)
-        if (!known.has(name)) known.set(name, payment)
+      placed.set(candidate, payment)
+      for (const { name } of candidate.objects) {
+        const object = known.get(name)
+        if (!object) known.set(name, { row: undefined, payment })
+        else object.payment ??= payment
       }
       return false
     })
@@ -68,33 +102,26 @@ function placeAll(events: readonly Placeable[], locked: readonly sql.LockedObjec
   return placed
 }
 
-function paymentOf(event: Placeable, known: ReadonlyMap<string, string>): string | undefined {
+function paymentOf({ event, objects, begun }: Candidate, known: KnownObjects): string | undefined {
   if (event.data.payment !== undefined) return event.data.payment
-  for (const object of objectsOf(event)) {
-    const mapped = known.get(sql.objectName(object))
-    if (mapped !== undefined) return mapped
+  for (const { name } of objects) {
+    const payment = known.get(name)?.payment
+    if (payment != null) return payment
   }
-  return paymentBegunBy(event)
+  return begun
 }
 
-/** The payment an event names or begins; undefined for one that has to wait for its parent. */
-function paymentBegunBy(event: Placeable): string | undefined {
-  const { account, payment } = event.data
-  const root = rootOf(paymentReports(event))
-  return payment ?? (root && `pay_${plainDigest('gateway-payment', event.tenant, event.mode, account, root)}`)
-}
-
-/** Every object with the payment it would belong to if nothing else is known of it; in one order for everybody. */
-function proposals(events: readonly Placeable[]): (sql.ObjectRef & { payment: string | null })[] {
-  const proposed = new Map<string, sql.ObjectRef & { payment: string | null }>()
-  for (const event of events) {
-    const payment = paymentBegunBy(event) ?? null
-    for (const object of objectsOf(event)) {
-      const name = sql.objectName(object)
-      if (proposed.get(name)?.payment == null) proposed.set(name, { ...object, payment })
+/** Every object with the payment it would belong to if nothing else is known of it. */
+function proposals(candidates: readonly Candidate[]): (sql.NamedObject & { payment: string | null })[] {
+  const proposed = new Map<string, sql.NamedObject & { payment: string | null }>()
+  for (const { objects, begun = null } of candidates) {
+    for (const object of objects) {
+      const known = proposed.get(object.name)
+      if (!known) proposed.set(object.name, { ...object, payment: begun })
+      else known.payment ??= begun
     }
   }
-  return [...proposed].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, object]) => object)
+  return [...proposed.values()]
 }
 
 /** The object a payment began with. A refund or dispute begins none: it waits for its parent. */
@@ -107,37 +134,37 @@ function rootOf(reports: readonly ObjectReport[]): string | undefined {
 
 async function write(
   tx: Tx,
-  placed: ReadonlyMap<Placeable, string>,
-  locked: readonly sql.LockedObject[],
-  { newlyHeld, released }: { newlyHeld: readonly Placeable[]; released: readonly Placeable[] },
+  placed: ReadonlyMap<Candidate, string>,
+  known: KnownObjects,
+  { newlyHeld, released }: { newlyHeld: readonly Candidate[]; released: readonly Candidate[] },
 ): Promise<void> {
-  const rows = new Map(locked.map((row) => [sql.objectName(row), row]))
-  const mappings = [...placed].flatMap(([event, payment]) =>
-    objectsOf(event).flatMap((object) => {
-      const row = rows.get(sql.objectName(object))
+  const mappings = [...placed].flatMap(([{ objects }, payment]) =>
+    objects.flatMap(({ tenant, mode, account, object, name }) => {
+      const row = known.get(name)?.row
       const isOpen = row && (row.payment === null || (row.is_new && row.payment !== payment))
-      return isOpen ? [{ ...object, payment }] : []
+      return isOpen ? [{ tenant, mode, account, object, payment }] : []
     }),
   )
   if (mappings.length > 0) await sql.mapObjects(tx, mappings)
-  if (released.length > 0) await sql.release(tx, released.map(refOf))
+  const settled = released.map(({ event }) => refOf(event))
+  if (settled.length > 0) await sql.release(tx, settled)
   if (newlyHeld.length > 0) await sql.hold(tx, newlyHeld.map(heldRow))
 }
 
-function heldEvent({ event }: { event: unknown }): Placeable {
-  return event as Placeable
+function heldCandidate({ event }: { event: unknown }): Candidate {
+  return candidateOf(event as Placeable)
 }
 
-function heldRow(placeable: Placeable) {
+function heldRow({ event: placeable, objects }: Candidate) {
   const { id, key, tenant, mode, traceparent, correlationId, data } = placeable
   const event: Placeable = { id, key, tenant, mode, traceparent, correlationId, data }
   const { account, eventId: event_id } = data
-  return { tenant, mode, account, event_id, event, objects: [...new Set(objectsOf(event).map(({ object }) => object))] }
+  return { tenant, mode, account, event_id, event, objects: [...new Set(objects.map(({ object }) => object))] }
 }
 
-function reportFact(event: Placeable, payment: string): NewEvent {
+function reportFact({ event, reports }: Candidate, payment: string): NewEvent {
   const { gateway, account, merchant, eventId } = event.data
-  const data = { gateway, account, merchant, eventId, reports: paymentReports(event) }
+  const data = { gateway, account, merchant, eventId, reports }
   return follow(event, objectReported, data, { key: payment })
 }
 
@@ -150,22 +177,6 @@ function payoutFacts(event: Placeable): NewEvent[] {
   return [follow(event, payoutReported, { gateway, account, eventId, reports: payouts }, { key })]
 }
 
-function paymentReports({ data }: Placeable): ObjectReport[] {
-  return data.reports.filter(({ kind }) => kind !== 'payout')
-}
-
-/** Every gateway object the event names, parents included: nearest first. */
-function objectsOf(event: Placeable): sql.ObjectRef[] {
-  const { tenant, mode, data } = event
-  return paymentReports(event)
-    .flatMap(({ id, parents }) => [id, ...parents])
-    .map((object) => ({ tenant, mode, account: data.account, object }))
-}
-
 function refOf({ tenant, mode, data }: Placeable): sql.EventRef {
   return { tenant, mode, account: data.account, event: data.eventId }
-}
-
-function uniqueObjects(events: readonly Placeable[]): sql.ObjectRef[] {
-  return [...new Map(events.flatMap(objectsOf).map((object) => [sql.objectName(object), object])).values()]
 }

@@ -3,6 +3,8 @@ import { type Database, statement, type Tx } from '#kernel/database'
 /** Everything here is one tenant's, in one mode, at one account. */
 export type Place = { readonly tenant: string; readonly mode: string; readonly account: string }
 export type ObjectRef = Place & { readonly object: string }
+/** With its name, which is put together once. */
+export type NamedObject = ObjectRef & { readonly name: string }
 export type EventRef = Place & { readonly event: string }
 
 const refName = ({ tenant, mode, account }: Place, id: string): string => `${tenant}/${mode}/${account}/${id}`
