@@ -17,8 +17,7 @@ export type Change = {
 
 /** The differences between what is booked and what should be. None when they agree. */
 export function changes(booked: Booked, movements: readonly Movement[]): Change[] {
-  const wanted = new Set<string>(movements.map(({ key }) => key))
-  const gone = Object.values(booked).filter(({ key }) => !wanted.has(key))
+  const gone = Object.values(booked).filter(({ key }) => !movements.some((movement) => movement.key === key))
   return [...movements, ...gone.map((past) => ({ ...past, amount: 0 }))].flatMap((target) => {
     const { key, kind, object, account, amount, currency } = target
     const past = booked[key]
@@ -29,6 +28,7 @@ export function changes(booked: Booked, movements: readonly Movement[]): Change[
 
 /** The books with these changes booked. A key whose amount is back at zero stays, for its revision. */
 export function book(booked: Booked, changed: readonly Change[]): Booked {
+  if (changed.length === 0) return booked
   const after: Record<MovementKey, BookedMovement> = { ...booked }
   for (const { delta, parts, ...about } of changed) {
     const past = after[about.key]

@@ -89,18 +89,13 @@ async function decidePayments(
 ): Promise<Decision> {
   const records = await sql.load(tx, batch.map(refOf))
   const renewed = await renewRisk(batch, records, now, ports.assess)
-  const touched = new Set<string>()
   const decisions = batch.map((event) => {
     const name = sql.refName(refOf(event))
     const decided = decide(records.get(name), event, now, ports, renewed.get(event.id))
     records.set(name, decided.payment)
-    touched.add(name)
     return decided
   })
-  await sql.store(
-    tx,
-    [...records].flatMap(([name, record]) => (touched.has(name) ? [record] : [])),
-  )
+  await sql.store(tx, [...records.values()])
   return joined(decisions)
 }
 

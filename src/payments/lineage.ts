@@ -1,5 +1,13 @@
 import { invariant } from '#kernel/invariant'
-import { type ChargeState, type IntentState, objectKey, type PaymentState, type RefundState } from './state.ts'
+import {
+  type ChargeState,
+  type IntentState,
+  type ObjectKey,
+  objectKey,
+  type PaymentObjects,
+  type PaymentState,
+  type RefundState,
+} from './state.ts'
 import { currencyOf, current } from './tracked.ts'
 
 /** One attempt as a gateway keeps it: an intent with its charges, or a charge that has no intent. */
@@ -16,31 +24,29 @@ export type Phase = 'captured' | 'authorized' | 'processing' | 'canceled' | 'fai
 
 export type Amounts = ReadonlyMap<string, number>
 
-/** The payment's attempts, in the order of account and root. */
-export function lineagesOf(state: PaymentState): Lineage[] {
-  const { intents, charges } = state.objects
-  const roots = [
-    ...Object.values(intents).map(({ account, id }) => ({ account, root: id })),
-    ...Object.values(charges).map((charge) => ({ account: charge.account, root: rootOf(charge) })),
-  ]
-  const byKey = new Map(roots.map((root) => [objectKey(root.account, root.root), root]))
-  return [...byKey]
-    .sort(([one], [other]) => (one < other ? -1 : 1))
-    .map(([, { account, root }]) => gather(state, account, root))
+/** The payment's attempts, in the order of account and root. Each decision asks for those of one state several times. */
+export function lineagesOf({ objects }: PaymentState): readonly Lineage[] {
+  if (objects !== last.objects) last = { objects, lineages: gather(objects) }
+  return last.lineages
+}
+
+let last: { readonly objects: PaymentObjects | undefined; readonly lineages: readonly Lineage[] } = {
+  objects: undefined,
+  lineages: [],
 }
 
 /** How far an attempt has come. Money taken outranks everything; a released hold is over. */
 export function phaseOf(lineage: Lineage): Phase {
   const intent = lineage.intent && current(lineage.intent)
-  const charges = new Set(lineage.charges.map(current))
+  const charges = lineage.charges.map(current)
 
-  if (intent === 'succeeded' || charges.has('captured') || capturedOf(lineage).size > 0) return 'captured'
+  if (intent === 'succeeded' || charges.includes('captured') || capturedOf(lineage).size > 0) return 'captured'
   if (intent === 'canceled') return 'canceled'
-  if (charges.has('authorized')) return 'authorized'
-  if (charges.has('voided')) return 'canceled'
+  if (charges.includes('authorized')) return 'authorized'
+  if (charges.includes('voided')) return 'canceled'
   if (intent === 'requires_capture') return 'authorized'
-  if (charges.has('pending')) return 'processing'
-  if (charges.has('failed') || intent === 'failed') return 'failed'
+  if (charges.includes('pending')) return 'processing'
+  if (charges.includes('failed') || intent === 'failed') return 'failed'
   return intent === 'processing' ? 'processing' : 'open'
 }
 
@@ -60,6 +66,7 @@ export function capturedOf({ intent, charges }: Lineage): Amounts {
  * part only was captured, gateways count the released rest as refunded; it never was money.
  */
 export function unidentifiedOf({ charges, refunds }: Lineage): Amounts {
+  if (charges.every(({ refunded }) => refunded === 0)) return NONE
   const said = sumByCurrency(
     charges.map((charge) => {
       const taken = takenBy(charge)
@@ -73,6 +80,8 @@ export function unidentifiedOf({ charges, refunds }: Lineage): Amounts {
   )
 }
 
+const NONE: Amounts = new Map()
+
 /** Zeros left out. */
 export function sumByCurrency(amounts: readonly (readonly [currency: string, amount: number])[]): Amounts {
   const sums = new Map<string, number>()
@@ -84,15 +93,31 @@ export function sumByCurrency(amounts: readonly (readonly [currency: string, amo
   return sums
 }
 
-function gather({ objects }: PaymentState, account: string, root: string): Lineage {
-  const charges = Object.values(objects.charges)
-    .filter((charge) => charge.account === account && rootOf(charge) === root)
-    .sort((one, other) => (one.id < other.id ? -1 : 1))
-  const members = new Set([root, ...charges.map(({ id }) => id)])
-  const refunds = Object.values(objects.refunds).filter(
-    (refund) => refund.account === account && refund.parents.some((parent) => members.has(parent)),
+function gather({ intents, charges, refunds }: PaymentObjects): Lineage[] {
+  const attempts = new Map<ObjectKey, Lineage & { readonly charges: ChargeState[] }>()
+  for (const intent of Object.values(intents)) {
+    const { account, id } = intent
+    attempts.set(objectKey(account, id), { account, root: id, intent, charges: [], refunds: [] })
+  }
+  for (const charge of Object.values(charges)) {
+    const [account, root] = [charge.account, rootOf(charge)]
+    const key = objectKey(account, root)
+    const attempt = attempts.get(key)
+    if (attempt) attempt.charges.push(charge)
+    else attempts.set(key, { account, root, intent: undefined, charges: [charge], refunds: [] })
+  }
+  return [...attempts]
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .map(([, attempt]) => withRefunds(attempt, Object.values(refunds)))
+}
+
+function withRefunds({ account, root, intent, charges }: Lineage, all: readonly RefundState[]): Lineage {
+  const sorted = [...charges].sort((one, other) => (one.id < other.id ? -1 : 1))
+  const members = [root, ...sorted.map(({ id }) => id)]
+  const refunds = all.filter(
+    (refund) => refund.account === account && refund.parents.some((parent) => members.includes(parent)),
   )
-  return { account, root, intent: objects.intents[objectKey(account, root)], charges, refunds }
+  return { account, root, intent, charges: sorted, refunds }
 }
 
 /** A failed or voided charge took nothing; old API versions mark failed ones as captured. */

@@ -67,6 +67,7 @@ export function joinAmounts(one: Tracked<string>, other: Tracked<string>, mine: 
 }
 
 export function union(one: readonly string[], other: readonly string[]): string[] {
+  if (one.length < 2 && other.length === 0) return [...one]
   return [...new Set([...one, ...other])].sort()
 }
 
