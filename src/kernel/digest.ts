@@ -25,7 +25,7 @@ export function createDigest(masterKey: MasterKey): Digest {
 
 /** The same without a key, at a third of the cost: for parts that are no secret, as a gateway's ids are not. */
 export function plainDigest(purpose: string, ...parts: string[]): string {
-  return base32(hash('sha256', Buffer.from(encode([purpose, ...parts]), 'utf16le'), 'buffer'))
+  return base32(Buffer.from(hash('sha256', Buffer.from(encode([purpose, ...parts]), 'utf16le'), 'latin1'), 'latin1'))
 }
 
 /**
