@@ -11,7 +11,8 @@ const depthMax = 32
 export function parseJson(body: Buffer): unknown {
   const text = decode(body)
   const value = parse(text)
-  refuseDoubtful(text)
+  // Of a key that is named twice only one is left, so that the text has more keys than the value.
+  if (membersOf(value, 1) !== keysIn(text)) throw malformed('The request body names a field twice in one object')
   return value
 }
 
@@ -34,50 +35,37 @@ function parse(text: string): unknown {
   }
 }
 
-/**
- * One pass over a text that is known to be valid JSON, so brackets match and a string has an end.
- * Costs 12 µs on a webhook of 3.5 KB, of which JSON.parse takes 5 more.
- */
-function refuseDoubtful(text: string): void {
-  const keys: (Set<string> | undefined)[] = []
-  for (let at = 0; at < text.length; at += 1) {
-    const code = text.charCodeAt(at)
-    if (code === quote) {
-      const end = endOfString(text, at)
-      if (isKey(text, end)) remember(keys.at(-1), text.slice(at, end))
-      at = end - 1
-    } else if (code === openBrace || code === openBracket) {
-      keys.push(code === openBrace ? new Set() : undefined)
-      if (keys.length > depthMax) throw malformed(`The request body nests deeper than ${depthMax} levels`)
-    } else if (code === closeBrace || code === closeBracket) {
-      keys.pop()
-    }
-  }
+/** How many members the objects in a value have, all together. Counting costs a third of remembering every object's keys. */
+function membersOf(value: unknown, depth: number): number {
+  if (typeof value !== 'object' || value === null) return 0
+  if (depth > depthMax) throw malformed(`The request body nests deeper than ${depthMax} levels`)
+  if (Object.hasOwn(value, '__proto__')) throw malformed('The request body has a field named __proto__')
+  const members: readonly unknown[] = Array.isArray(value) ? value : Object.values(value)
+  let count = members === value ? 0 : members.length
+  for (const member of members) count += membersOf(member, depth + 1)
+  return count
 }
 
-const [quote, backslash, colon, openBrace, closeBrace, openBracket, closeBracket] = [34, 92, 58, 123, 125, 91, 93]
+/** How many keys a text names that is known to be valid JSON: outside of strings, only a key is followed by a colon. */
+function keysIn(text: string): number {
+  let count = 0
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at)
+    if (code === quote) at = endOfString(text, at)
+    else if (code === colon) count += 1
+  }
+  return count
+}
 
-/** A quote ends the string unless an odd run of backslashes stands before it. Linear, whatever the body. */
+const [quote, backslash, colon] = [34, 92, 58]
+
+/** Where the quote stands that ends the string: before it is no odd run of backslashes. Linear, whatever the body. */
 function endOfString(text: string, start: number): number {
   for (let end = text.indexOf('"', start + 1); ; end = text.indexOf('"', end + 1)) {
     let before = end - 1
     while (text.charCodeAt(before) === backslash) before -= 1
-    if ((end - before) % 2 === 1) return end + 1
+    if ((end - before) % 2 === 1) return end
   }
-}
-
-/** In valid JSON only a key is followed by a colon; white space is all that is at most a space. */
-function isKey(text: string, at: number): boolean {
-  let next = at
-  while (text.charCodeAt(next) <= 32) next += 1
-  return text.charCodeAt(next) === colon
-}
-
-function remember(keys: Set<string> | undefined, quoted: string): void {
-  const key = quoted.includes('\\') ? String(JSON.parse(quoted)) : quoted.slice(1, -1)
-  if (key === '__proto__') throw malformed('The request body has a field named __proto__')
-  if (keys?.has(key)) throw malformed('The request body names a field twice in one object')
-  keys?.add(key)
 }
 
 function malformed(detail: string): Refusal {

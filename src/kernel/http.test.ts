@@ -60,6 +60,7 @@ const mistakes = [
   ['JSON far too deep', '['.repeat(50_000), 413, 'body_too_large', undefined],
   ['a key twice', '{"amount":1,"currency":"EUR","amount":2}', 400, 'body_malformed', undefined],
   ['a key twice, once escaped', '{"amount":1,"currency":"EUR","\\u0061mount":2}', 400, 'body_malformed', undefined],
+  ['a key twice around others', '{"amount":1,"metadata":{"a":"1"},"metadata":{}}', 400, 'body_malformed', undefined],
   ['__proto__', '{"amount":1,"currency":"EUR","__proto__":{"x":1}}', 400, 'body_malformed', undefined],
   ['a byte order mark', `\ufeff${JSON.stringify(good)}`, 400, 'body_malformed', undefined],
   ['a large body', JSON.stringify({ ...good, metadata: { a: 'x'.repeat(20_000) } }), 413, 'body_too_large', undefined],
