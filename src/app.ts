@@ -346,6 +346,6 @@ export function schemasOf(modules: readonly Module[]): Schema[] {
 function open(offer: WebhookOffer, accounts: readonly GatewayAccount[], seal: Seal, clock: Clock) {
   const account = accounts.find(({ name, gateway }) => name === offer.account && gateway === offer.gateway)
   if (!account) return { status: 'account_not_found' as const }
-  const { body, signature, traceparent } = offer
-  return openWebhook({ account, body, signature, traceparent, now: clock.now() }, seal)
+  const { body, json, signature, traceparent } = offer
+  return openWebhook({ account, body, json, signature, traceparent, now: clock.now() }, seal)
 }

@@ -10,6 +10,8 @@ import { verifySignature } from './stripe/signature.ts'
 export type Webhook = {
   readonly account: GatewayAccount
   readonly body: Buffer
+  /** What the body says, where it has been read. */
+  readonly json?: unknown
   /** The Stripe-Signature header, as it came. */
   readonly signature: string | undefined
   readonly traceparent: string
@@ -30,7 +32,7 @@ export function openWebhook(webhook: Webhook, seal: Seal): InboundOutcome {
   if (verdict !== 'valid') return { status: 'signature_invalid' }
 
   const digestId = (id: string): string => seal.digest('gateway-object', account.tenant, account.name, id)
-  const mapped = mapStripeEvent(parsed(body), digestId)
+  const mapped = mapStripeEvent(webhook.json ?? parsed(body), digestId)
   if (mapped === 'not_an_event') return { status: 'body_malformed' }
   // Test money in live books, or the reverse, is a secret pasted into the wrong account.
   if (mapped.livemode !== (account.mode === 'live')) return { status: 'mode_mismatch' }

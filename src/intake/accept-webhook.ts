@@ -17,6 +17,8 @@ export type WebhookOffer = {
   readonly gateway: string
   readonly account: string
   readonly body: Buffer
+  /** What the body says, where it has been read. */
+  readonly json?: unknown
   readonly signature: string | undefined
   readonly traceparent: string
 }

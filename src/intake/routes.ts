@@ -87,6 +87,7 @@ export function intakeRoutes(server: HttpServer, ports: IntakePorts): void {
         gateway,
         account,
         body: request.rawBody,
+        json: request.body,
         signature: typeof signature === 'string' ? signature : undefined,
         traceparent: request.traceparent,
       })

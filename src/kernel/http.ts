@@ -26,6 +26,8 @@ declare module 'fastify' {
     rawBody: Buffer
     /** W3C trace context: the caller's where it was well formed, else a new one. */
     traceparent: string
+    /** On the monotonic clock. */
+    begunMs: number
   }
   /** What a route says of itself beside the shapes it takes and gives: the API's document is made of it. */
   interface FastifySchema {
@@ -96,10 +98,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       refuse(error, request, reply)
     },
   }).withTypeProvider<TypeBoxProvider>()
-  const startedMs = new WeakMap<FastifyRequest, number>()
 
   function begin(request: FastifyRequest, reply: FastifyReply): void {
-    startedMs.set(request, options.clock.monotonicMs())
+    request.begunMs = options.clock.monotonicMs()
     request.rawBody = noBody
     request.traceparent = acceptTraceparent(request.headers.traceparent, options.random)
     reply.headers(securityHeaders)
@@ -113,16 +114,16 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 
   server.decorateRequest('rawBody')
   server.decorateRequest('traceparent')
+  server.decorateRequest('begunMs')
   server.addHook('onRequest', (request, reply, done) => {
     begin(request, reply)
     done()
   })
   server.addHook('onResponse', (request, reply, done) => {
-    const durationMs = options.clock.monotonicMs() - (startedMs.get(request) ?? 0)
-    options.logger.info(
-      { ...aboutRequest(request), status: reply.statusCode, durationMs: Math.round(durationMs * 1_000) / 1_000 },
-      'request',
-    )
+    if (options.logger.isLevelEnabled('info')) {
+      const durationMs = Math.round((options.clock.monotonicMs() - request.begunMs) * 1_000) / 1_000
+      options.logger.info({ ...aboutRequest(request), status: reply.statusCode, durationMs }, 'request')
+    }
     done()
   })
   server.setErrorHandler(refuse)
