@@ -41,19 +41,21 @@ type Header = { readonly timestamp: string; readonly signatures: readonly Buffer
 
 function parseHeader(text: string | undefined): Header | undefined {
   if (typeof text !== 'string' || text.length > headerLengthMax) return undefined
-  const pairs = text.split(',').map((part) => part.trim())
-  const timestamps = valuesOf(pairs, 't=')
-  const [timestamp] = timestamps
-  if (timestamp === undefined || timestamps.length > 1 || !/^\d{1,12}$/.test(timestamp)) return undefined
-  const signatures = valuesOf(pairs, 'v1=')
+  let timestamp: string | undefined
+  const signatures: string[] = []
+  for (const part of text.split(',')) {
+    const pair = part.trim()
+    if (pair.startsWith('v1=')) signatures.push(pair.slice(3))
+    else if (pair.startsWith('t=')) {
+      if (timestamp !== undefined) return undefined
+      timestamp = pair.slice(2)
+    }
+  }
+  if (timestamp === undefined || !/^\d{1,12}$/.test(timestamp)) return undefined
   if (signatures.length === 0 || signatures.length > signaturesMax) return undefined
   // An entry of another length cannot match; the other entries still may.
   const whole = signatures.filter((value) => /^[0-9a-f]{64}$/i.test(value))
   return { timestamp, signatures: whole.map((value) => Buffer.from(value, 'hex')) }
-}
-
-function valuesOf(pairs: readonly string[], prefix: string): string[] {
-  return pairs.filter((pair) => pair.startsWith(prefix)).map((pair) => pair.slice(prefix.length))
 }
 
 /** Compares every pair to the end, so that time tells nothing. An empty secret is nobody's. */
