@@ -30,7 +30,7 @@ type Candidate = {
   readonly begun: string | undefined
 }
 
-/** An object that is locked, and the payment it belongs to as far as is known by now. */
+/** An object that is locked or placed for good, and the payment it belongs to as far as is known by now. */
 type Known = { readonly row: sql.LockedObject | undefined; payment: string | null }
 type KnownObjects = Map<string, Known>
 
@@ -43,17 +43,24 @@ async function place(tx: Tx, events: readonly Placeable[]): Promise<Decision> {
   const objects = proposals(reports)
   const waiting = (await sql.heldFor(tx, objects)).map(heldCandidate)
   const wanted = waiting.length === 0 ? objects : proposals([...reports, ...waiting])
-  const locked = await sql.lockObjects(tx, wanted)
+  const rows = await placedOrLocked(tx, wanted)
   // Looked at again under the locks: what was held meanwhile waits for objects that are locked now.
   const held = (await sql.heldFor(tx, objects)).map(heldCandidate)
 
-  const known: KnownObjects = new Map(locked.map((row) => [sql.objectName(row), { row, payment: row.payment }]))
+  const known: KnownObjects = new Map(rows.map((row) => [sql.objectName(row), { row, payment: row.payment }]))
   const placed = placeAll([...reports, ...held], known)
   await write(tx, placed, known, {
     newlyHeld: reports.filter((candidate) => !placed.has(candidate)),
     released: held.filter((candidate) => placed.has(candidate)),
   })
   return { facts: [...payouts, ...[...placed].map(([candidate, payment]) => reportFact(candidate, payment))] }
+}
+
+async function placedOrLocked(tx: Tx, objects: ReturnType<typeof proposals>): Promise<sql.LockedObject[]> {
+  const placed = await sql.placedObjects(tx, objects)
+  const names = new Set(placed.map(sql.objectName))
+  const open = names.size === 0 ? objects : objects.filter(({ name }) => !names.has(name))
+  return open.length === 0 ? placed : [...placed, ...(await sql.lockObjects(tx, open))]
 }
 
 /** Each gateway event counts once, however often it is sent: f(account, event id). */

@@ -45,6 +45,29 @@ export function heldFor(tx: Tx, objects: readonly ObjectRef[]): Promise<HeldRow[
   return tx.query<HeldRow>(HELD_FOR, [...columnsOf(objects), objects.map(({ object }) => object)])
 }
 
+export type LockedObject = ObjectRef & { readonly payment: string | null; readonly is_new: boolean }
+
+const PLACED_OBJECTS = statement(
+  'gateways.placed_objects',
+  `select g.tenant, g.mode, g.account, g.object_id as object, g.payment
+   from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as o (tenant, mode, account, object)
+   cross join lateral (
+     select * from gateways.object g
+     where g.object_id = o.object and g.account = o.account and g.tenant = o.tenant and g.mode = o.mode
+     limit 1
+   ) g
+   where g.payment is not null`,
+)
+/**
+ * Those of the objects that are known to belong to a payment, with it. That is never changed again, so they are neither
+ * locked nor written: a gateway tells of each object several times.
+ */
+export async function placedObjects(tx: Tx, objects: readonly ObjectRef[]): Promise<LockedObject[]> {
+  type PlacedRow = ObjectRef & { payment: string }
+  const values = [...columnsOf(objects), objects.map(({ object }) => object)]
+  return (await tx.query<PlacedRow>(PLACED_OBJECTS, values)).map((row) => ({ ...row, is_new: false }))
+}
+
 const LOCK_OBJECTS = statement(
   'gateways.lock_objects',
   `insert into gateways.object as g (tenant, mode, account, object_id, payment)
@@ -54,7 +77,6 @@ const LOCK_OBJECTS = statement(
    on conflict (tenant, mode, account, object_id) do update set payment = coalesce(g.payment, excluded.payment)
    returning tenant, mode, account, object_id as object, payment, xmax = 0 as is_new`,
 )
-export type LockedObject = ObjectRef & { readonly payment: string | null; readonly is_new: boolean }
 /**
  * Makes and locks the objects' rows, in one order for everybody, and returns the payments they belong
  * to: the one known before, else the one proposed. Whoever holds or maps an object holds its row first,
