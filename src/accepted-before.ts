@@ -31,6 +31,7 @@ async function inTime<T>(clock: Clock, answer: Promise<T>): Promise<T | undefine
   const answered = new AbortController()
   const late = clock.sleep(FIND_DEADLINE_MS, answered.signal).then(() => undefined)
   const first = await Promise.race([answer.catch(() => undefined), late])
-  answered.abort()
+  // With a reason of ours: making the default one takes 10 µs.
+  answered.abort('over')
   return first
 }

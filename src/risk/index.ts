@@ -71,7 +71,8 @@ async function inTime(scored: Promise<RiskScore>, clock: Clock): Promise<RiskSco
   const answered = new AbortController()
   const late = clock.sleep(RISK_DEADLINE_MS, answered.signal).then(() => failed('scorer_late'))
   const first = await Promise.race([scored, late])
-  answered.abort()
+  // With a reason of ours: making the default one takes 10 µs.
+  answered.abort('over')
   return first
 }
 

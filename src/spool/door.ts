@@ -84,9 +84,6 @@ class LogSilent extends Error {
   override name = 'LogSilent'
 }
 
-/** Nobody reads it; without one an error is made for each request, with its stack, which costs more than all the rest. */
-const ANSWERED = 'answered'
-
 async function inTime(begin: (givenUp: AbortSignal) => Promise<void>, clock: Clock): Promise<void> {
   const [answered, givingUp] = [new AbortController(), new AbortController()]
   const commit = begin(givingUp.signal)
@@ -99,7 +96,8 @@ async function inTime(begin: (givenUp: AbortSignal) => Promise<void>, clock: Clo
     // Whatever loses the race is heard of no more: that it rejects is then nobody's business.
     await Promise.race([commit, late])
   } finally {
-    answered.abort(ANSWERED)
+    // With a reason of ours: making the default one takes 10 µs.
+    answered.abort('over')
     late.catch(() => {})
     commit.catch(() => {})
   }
