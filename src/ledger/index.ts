@@ -179,17 +179,15 @@ function balanceChanges(entries: readonly EventOf<typeof entryPosted>[]): sql.Ba
     const stripe = partitionOf(key)
     for (const { account, currency, amount } of data.postings) {
       const name = `${tenant}\n${mode}\n${account}\n${currency}\n${stripe}`
-      const sum = sums.get(name) ?? {
-        debit: 0n,
-        credit: 0n,
-        entries: 0,
-        at: { tenant, mode, account, currency, stripe },
+      let sum = sums.get(name)
+      if (!sum) {
+        sum = { debit: 0n, credit: 0n, entries: 0, at: { tenant, mode, account, currency, stripe } }
+        sums.set(name, sum)
       }
       const minor = BigInt(amount)
       if (minor > 0n) sum.debit += minor
       else sum.credit -= minor
       sum.entries++
-      sums.set(name, sum)
     }
   }
   return [...sums.values()].map(({ debit, credit, entries: count, at }) => ({
