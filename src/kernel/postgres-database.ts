@@ -89,7 +89,8 @@ async function runTransaction<T>(pool: pg.Pool, options: TransactionOptions, wor
 function beginText({ role, readOnly, isSnapshot, timeoutMs, lockTimeoutMs }: TransactionOptions): string {
   return [
     `begin${isSnapshot ? ' isolation level repeatable read' : ''}${readOnly ? ' read only' : ''}`,
-    ...(timeoutMs === undefined ? [] : [`set local transaction_timeout = ${Math.trunc(timeoutMs)}`]),
+    // The session's limit runs already: it is only left for another when it is taken away first.
+    ...(timeoutMs === undefined ? [] : [0, timeoutMs].map((ms) => `set local transaction_timeout = ${Math.trunc(ms)}`)),
     ...(lockTimeoutMs === undefined ? [] : [`set local lock_timeout = ${Math.trunc(lockTimeoutMs)}`]),
     ...(role === undefined ? [] : [`set local role ${roleName(role)}`]),
   ].join('; ')
