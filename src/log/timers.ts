@@ -11,6 +11,8 @@ export const TIMERS_GROUP = 'log.timers'
 const BATCH = 256
 /** Looks at least this often: the database's clock, which decides, may have been moved. */
 const LOOK_MS = 1_000
+/** One that is due and was not fired is being moved or cancelled by somebody: soon again, and not at once. */
+const LOCKED_MS = 10
 
 /** Appends the events of due timers, until stopped. */
 export function startTimers(context: LoopContext): { stop(): Promise<void> } {
@@ -38,7 +40,7 @@ async function turn(context: LoopContext): Promise<number> {
     context.wakeups.wake(topics)
     if (fired === BATCH) return 0
     const next = await sql.nextDueInMs(context.database, [...context.leases.of(TIMERS_GROUP).keys()])
-    return Math.max(1, Math.min(LOOK_MS, next ?? LOOK_MS))
+    return Math.max(fired === 0 ? LOCKED_MS : 1, Math.min(LOOK_MS, next ?? LOOK_MS))
   } catch (error) {
     context.report({ kind: 'fault', group: TIMERS_GROUP, error: describeFailure(error) })
     return LOOK_MS
