@@ -87,10 +87,11 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'readers are handed what is not committed',
-    file: 'src/log/step.ts',
-    find: '    const { wake, done } = handled\n',
-    replace: `    const { wake, done } = handled
-    if (context.tail && handled.appended) remember(context.tail, handled.appended, done.published)\n`,
+    file: 'src/log/door.ts',
+    find: '      return append(tx, events)\n    })\n    if (tail) remember(tail, appended, group.flatMap(sourceOf))\n',
+    replace: `      const early = await append(tx, events)
+      if (tail) remember(tail, early, group.flatMap(sourceOf))
+    })\n`,
   },
   {
     name: 'offsets from a sequence',
