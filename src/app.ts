@@ -36,7 +36,6 @@ import { createLedger, createLedgerCommands, createRevaluation } from '#ledger'
 import {
   createDoor,
   createRecentTraces,
-  createTail,
   createWakeups,
   eventsOfKey,
   type LoopReport,
@@ -123,8 +122,7 @@ export function createApp(options: AppOptions) {
   const { spool } = options
   const wakeups = createWakeups()
   const recent = createRecentTraces(tracer, clock)
-  const tail = createTail()
-  const door = createDoor(databases.door, wakeups, { tracing: { tracer, clock, recent }, tail })
+  const door = createDoor(databases.door, wakeups, { tracing: { tracer, clock, recent } })
   const seal = createSeal({ masterKey, database: databases.door, random, clock, erasures: options.erasures })
   const spooling = spool && createSpoolingDoor({ door, spool, clock, failed: (error) => report(spoolFault(error)) })
   const spooled = spool && createSpooledPayments(spool, seal)
@@ -218,7 +216,7 @@ export function createApp(options: AppOptions) {
         clock,
         random,
         wakeups,
-        tail,
+        tail: door.tail,
         process,
         soloGroups,
         sharedGroups: [webhookGroup],
@@ -236,7 +234,7 @@ export function createApp(options: AppOptions) {
         clock,
         random,
         wakeups,
-        tail,
+        tail: door.tail,
         leases: log.leases,
         tracer,
         attempted,

@@ -3,7 +3,7 @@ import type { Database, Tx } from '#kernel/database'
 import { InvariantViolation } from '#kernel/invariant'
 import type { Random } from '#kernel/random'
 import { spanIdOf, type Tracer } from '#kernel/tracing'
-import { createLinger, type createTail, fencedTransaction, type NewEvent, tracePublished, type Wakeups } from '#log'
+import { createLinger, fencedTransaction, type LogDoor, type NewEvent, tracePublished, type Wakeups } from '#log'
 import { backoffMs } from './backoff.ts'
 import { attemptSpan, type Destination, type Fleet, fleetOf, type Outcome } from './destination.ts'
 import { kindOf } from './kind.ts'
@@ -24,7 +24,7 @@ export type DeliveryContext = {
   readonly clock: Clock
   readonly random: Random
   readonly wakeups: Wakeups
-  readonly tail?: ReturnType<typeof createTail>
+  readonly tail?: LogDoor['tail']
   readonly leases: { of(group: string): ReadonlyMap<number, bigint>; giveBack?(group: string): Promise<void> }
   /** Absent: nothing is traced. */
   readonly tracer?: Tracer

@@ -7,7 +7,7 @@ import { type Encoded, encode } from './codec.ts'
 import type { NewEvent } from './event.ts'
 import { failureOf } from './failure.ts'
 import type { RecentTraces } from './recent-traces.ts'
-import type { Tail } from './tail.ts'
+import { createTail, type Tail } from './tail.ts'
 import { traceAccepted } from './tracing.ts'
 import type { Wakeups } from './wakeup.ts'
 
@@ -40,6 +40,8 @@ export type Prepared = {
 
 /** The log's own door, with its two steps apart: a spool keeps what is prepared until it can be committed. */
 export type LogDoor = Door & {
+  /** What it has committed, for the readers of this process. */
+  readonly tail: Tail
   /** @throws EventInvalid when an event does not fit its schema. */
   prepare(events: readonly NewEvent[]): Prepared
   /**
@@ -68,8 +70,9 @@ type Waiting = Prepared & {
 export function createDoor(
   database: Database,
   wakeups: Wakeups,
-  { tracing, tail }: { readonly tracing?: DoorTracing; readonly tail?: Tail } = {},
+  { tracing }: { readonly tracing?: DoorTracing } = {},
 ): LogDoor {
+  const tail = createTail()
   let queue: Waiting[] = []
   let committing: Promise<void> | undefined
   const aside = new Set<Promise<void>>()
@@ -110,7 +113,7 @@ export function createDoor(
       if (keys.length > 0) await storeKeys(tx, keys)
       return append(tx, events)
     })
-    if (tail) remember(tail, appended, group.flatMap(sourceOf))
+    remember(tail, appended, group.flatMap(sourceOf))
     for (const key of keys) markStored(key)
     for (const waiting of group) waiting.done()
     wakeups.wake(new Set(events.map(({ topic }) => topic)))
@@ -143,6 +146,7 @@ export function createDoor(
   }
 
   return {
+    tail,
     prepare,
     commit: commitTogether,
     isRefusal: (error) => failureOf(error) === 'deterministic',

@@ -113,7 +113,7 @@ test('whatever is in memory and whoever appended it, a group is handed what the 
     assert.deepEqual(other, plain)
     for (const group of GROUPS) readers.read(group).clear()
   })
-  await fc.assert(property, { numRuns: 30 })
+  await fc.assert(property, { numRuns: 100 })
 })
 
 const BOUNDS = { perPartition: 64, total: 512, bytes: 1 << 20 }

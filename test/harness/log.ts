@@ -2,7 +2,7 @@ import { type Database, statement } from '#kernel/database'
 import { migrate, type Schema } from '#kernel/migrate'
 import { openDatabase } from '#kernel/postgres-database'
 import { seededRandom } from '#kernel/random'
-import { createDoor, createTail, createWakeups, registerLog, startLog } from '#log'
+import { createDoor, createWakeups, registerLog, startLog } from '#log'
 import { appendRows, encode } from '../../src/log/codec.ts'
 import type {
   Ending,
@@ -16,7 +16,7 @@ import type {
 } from '../../src/log/conformance/engine.ts'
 import { requestRetry } from '../../src/log/parked.ts'
 import * as sql from '../../src/log/sql.ts'
-import type { Tail } from '../../src/log/tail.ts'
+import { createTail, type Tail } from '../../src/log/tail.ts'
 import { createDatabase } from './database.ts'
 import { createPuppet, type Puppet } from './faults.ts'
 import { stickReader } from './stuck-reader.ts'
@@ -53,8 +53,7 @@ export function openLog(t: Ending, url: string): LogUnderTest {
   const outside = createPuppet({ url, name: 'outside', offsetMs: () => offsetMs })
   const { database } = outside
   // The first process that is started shares its memory with the door, as all do in the platform.
-  const tail = createTail()
-  const door = createDoor(database, createWakeups(), { tail })
+  const door = createDoor(database, createWakeups())
   let isShared = false
   const running = new Set<ProcessUnderTest>()
   t.after(async () => {
@@ -72,7 +71,7 @@ export function openLog(t: Ending, url: string): LogUnderTest {
       }),
     async start(name, about) {
       const puppet = createPuppet({ url, name, offsetMs: () => offsetMs })
-      const { log, reports } = await startProcess(puppet, name, { ...about, tail: isShared ? createTail() : tail })
+      const { log, reports } = await startProcess(puppet, name, { ...about, tail: isShared ? createTail() : door.tail })
       isShared = true
       const process: ProcessUnderTest = {
         ...puppet,

@@ -129,7 +129,8 @@ begin
       ) s
       window w as (partition by s.partition order by s.position, s.topic, s."offset")
     ) e
-    where e.place <= p_per_partition and (e.bytes - octet_length(e.event) <= p_bytes or e.place = 1)
+    -- The first comes whatever its size, and the second then says that the partition ends there.
+    where e.place <= p_per_partition and (e.bytes - octet_length(e.event) <= p_bytes or e.place <= 2)
     order by e.position, e.topic, e.partition, e."offset"
     limit p_total
   );
