@@ -44,6 +44,27 @@ test('the same id at two processes at once is one entry', async (t) => {
   assert.deepEqual([n, posted], [1, '-5'])
 })
 
+test('an entry leads back to the request that it was booked for, not to one of the moment that was refused under its id', async (t) => {
+  const { app, rows } = await openApp(t)
+  for (const account of ['cash', 'till']) await app.ledger.accounts.open(whose, { account, type: 'asset' }, asked)
+  const ask = (command: Command, trace: string) => {
+    const traceparent = `00-${trace.repeat(32)}-00f067aa0ba902b7-01`
+    return app.ledger.desk.submit({ ...whose, traceparent, commands: [command], isLinked: false })
+  }
+  const order = (id: string, amount: bigint): Command => entry(id, { debit: 'till', credit: 'cash', amount })
+  const other = { ...order('e', 2n), fingerprint: 'other' }
+  // The first goes alone; the three that come meanwhile share a transaction.
+  await Promise.all([
+    ask(order('before', 1n), 'a'),
+    ask(order('e', 1n), 'b'),
+    ask(other, 'c'),
+    ask(order('e', 1n), 'd'),
+  ])
+  const traced =
+    'select substr(traceparent, 4, 4) as trace, amounts::text[] as amounts from ledger.entry where source = $1'
+  assert.deepEqual(await rows(traced, ['entry/e']), [{ trace: 'bbbb', amounts: ['1', '-1'] }])
+})
+
 test('many bulk requests of one moment are several transactions of bounded size, and every entry is booked', async (t) => {
   const one = await openApp(t)
   await one.app.ledger.accounts.open(whose, { account: 'cash', type: 'asset' }, asked)

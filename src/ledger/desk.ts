@@ -81,7 +81,7 @@ async function decideAll(tx: Parameters<typeof openBook>[0], requests: readonly 
   const changes = open.book.changes()
   const { entries, holds, schedules } = changes
   if (entries.length + holds.length + schedules.length === 0) return { result, facts: [] }
-  const causes = causesOf(requests)
+  const causes = causesOf(requests, result)
   const askedFor = (name: string): Asked => causes.get(name) ?? whose
   const { facts, timers } = factsOf(whose, changes, (id) => !open.holds.has(id), askedFor, open.now)
   const posted = new Map(facts.flatMap((fact) => (fact.of === entryPosted ? [[fact.key, fact.id]] : [])))
@@ -95,11 +95,13 @@ async function decideAll(tx: Parameters<typeof openBook>[0], requests: readonly 
   return { result, facts, timers }
 }
 
-/** Who asked for what, by the names of its effects. */
-function causesOf(requests: readonly DeskRequest[]): Map<string, Asked> {
+/** Who asked for what was done, by the names of its effects: who was refused under the same name has caused nothing. */
+function causesOf(requests: readonly DeskRequest[], results: readonly (readonly Outcome[])[]): Map<string, Asked> {
   const causes = new Map<string, Asked>()
-  for (const request of requests) {
-    for (const command of request.commands) {
+  for (const [n, request] of requests.entries()) {
+    for (const [place, command] of request.commands.entries()) {
+      const outcome = results[n]?.[place]
+      if (request.isDryRun || outcome?.status !== 'done' || outcome.isRepeated) continue
       if (command.kind !== 'hold') causes.set(entrySource(command.id), request)
       if (command.kind === 'hold') causes.set(holdKey(command.id), request)
       else if ('hold' in command) causes.set(holdKey(command.hold), request)
