@@ -6,8 +6,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'acknowledged before the append',
     file: 'src/log/door.ts',
-    find: '    await database.transaction(lockTimeoutMs',
-    replace: '    for (const waiting of group) waiting.done()\n    await database.transaction(lockTimeoutMs',
+    find: '    const appended = await database.transaction(lockTimeoutMs',
+    replace:
+      '    for (const waiting of group) waiting.done()\n    const appended = await database.transaction(lockTimeoutMs',
   },
   {
     name: 'a webhook is taken for delivered that was not sent',

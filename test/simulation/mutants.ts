@@ -88,9 +88,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'readers are handed what is not committed',
     file: 'src/log/door.ts',
-    find: '      return append(tx, events)\n    })\n    if (tail) remember(tail, appended, group.flatMap(sourceOf))\n',
+    find: '      return append(tx, events)\n    })\n    remember(tail, appended, group.flatMap(sourceOf))\n',
     replace: `      const early = await append(tx, events)
-      if (tail) remember(tail, early, group.flatMap(sourceOf))
+      remember(tail, early, group.flatMap(sourceOf))
     })\n`,
   },
   {
