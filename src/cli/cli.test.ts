@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { acquireServer, createDatabase } from '#harness/database'
 import { temporaryDirectory } from '#harness/directory'
+import { commandEnv } from '#harness/millrace'
 import { StartFailure } from '#kernel/postgres/start'
 import { explainDatabase } from './database-failure.ts'
 
@@ -15,7 +16,7 @@ function shellIn(t: TestContext, env: Record<string, string> = {}) {
   return (...args: string[]) => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
       cwd: directory.path,
-      env: { PATH: process.env.PATH, ...env },
+      env: { ...commandEnv, ...env },
       encoding: 'utf8',
       timeout: 20_000,
     })

@@ -5,6 +5,7 @@ import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { temporaryDirectory } from '#harness/directory'
+import { commandEnv } from '#harness/millrace'
 import { until } from '#harness/until'
 import { systemClock } from '#kernel/clock'
 import { systemFetch } from '#kernel/fetch'
@@ -18,7 +19,7 @@ function directoryOf(t: TestContext): string {
 }
 
 function envOf(cwd: string, more: Record<string, string> = {}) {
-  return { PATH: process.env.PATH, MILLRACE_DATA_DIR: cwd, ...more }
+  return { ...commandEnv, MILLRACE_DATA_DIR: cwd, ...more }
 }
 
 function run(cwd: string, args: string[], env: Record<string, string> = {}) {

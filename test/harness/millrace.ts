@@ -5,6 +5,10 @@ import type { TestContext } from 'node:test'
 
 const program = join(import.meta.dirname, '../../src/cli/main.ts')
 
+const { PATH, NODE_COMPILE_CACHE } = process.env
+/** What a command of a test has of our environment: nothing that could be a setting. */
+export const commandEnv = { PATH, ...(NODE_COMPILE_CACHE ? { NODE_COMPILE_CACHE } : {}) }
+
 export type MillraceProcess = {
   readonly child: ChildProcess
   out(): string
@@ -20,7 +24,7 @@ export function runMillrace(
   t: TestContext,
   { cwd, args, settings }: { cwd: string; args: readonly string[]; settings: Readonly<Record<string, string>> },
 ): MillraceProcess {
-  const env = { PATH: process.env.PATH, ...settings }
+  const env = { ...commandEnv, ...settings }
   const child = spawn(process.execPath, [program, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
   t.after(() => child.kill('SIGKILL'))
   const text = { out: '', err: '' }

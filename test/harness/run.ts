@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { temporaryDirectory } from './directory.ts'
 import { findTests, type Selection, selectTests } from './select.ts'
 import { startTestServer } from './server.ts'
 
@@ -19,19 +20,22 @@ if (selection.skippedCorpus > 0)
 
 async function runTests(selection: Selection): Promise<number> {
   const server = await startTestServer()
+  // Every file is a process that loads much the same: compiled once, it starts in half the time.
+  const compiled = temporaryDirectory()
   try {
-    return await runNode(selection, server.url)
+    return await runNode(selection, { MILLRACE_TEST_DATABASE_URL: server.url, NODE_COMPILE_CACHE: compiled.path })
   } finally {
     await server.stop()
+    await compiled.remove()
   }
 }
 
 /** Resolves with the exit code once all of it has ended; on Ctrl-C too, so that the server can be stopped after it. */
-function runNode({ files, timeoutMs }: Selection, url: string): Promise<number> {
+function runNode({ files, timeoutMs }: Selection, env: Readonly<Record<string, string>>): Promise<number> {
   const options = [`--test-concurrency=${availableParallelism()}`, `--test-timeout=${timeoutMs}`]
   const child = spawn(process.execPath, ['--test', '--test-reporter=spec', ...options, ...files], {
     cwd: root,
-    env: { ...process.env, MILLRACE_TEST_DATABASE_URL: url },
+    env: { ...process.env, ...env },
     stdio: 'inherit',
   })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal))
