@@ -7,7 +7,7 @@ function commitsApart(role: string): string {
     select set_config('millrace.now', current_setting('mutant.now'), true); set local role \${${role}}\`)`
 }
 
-const log = 'src/log/migrations/002-functions.sql'
+const timers = 'src/log/migrations/006-timers.sql'
 const tail = 'src/log/migrations/005-tail.sql'
 
 export const mutants: readonly Mutant[] = [
@@ -57,7 +57,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a timer that fired stays due',
-    file: log,
+    file: timers,
     find: 'set fired_at = log.now()',
     replace: 'set fired_at = null',
   },
@@ -69,7 +69,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the generation of a firing is ignored',
-    file: log,
+    file: timers,
     find: 'where t.id = w.id and t.generation = w.generation\n  returning t.id, t.generation',
     replace: 'where t.id = w.id\n  returning t.id, w.generation',
   },
