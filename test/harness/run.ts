@@ -32,7 +32,8 @@ async function runTests(selection: Selection): Promise<number> {
 
 /** Resolves with the exit code once all of it has ended; on Ctrl-C too, so that the server can be stopped after it. */
 function runNode({ files, timeoutMs }: Selection, env: Readonly<Record<string, string>>): Promise<number> {
-  const options = [`--test-concurrency=${availableParallelism()}`, `--test-timeout=${timeoutMs}`]
+  // One more than there are cores: tests of processes and servers wait for much of their time.
+  const options = [`--test-concurrency=${availableParallelism() + 1}`, `--test-timeout=${timeoutMs}`]
   const child = spawn(process.execPath, ['--test', '--test-reporter=spec', ...options, ...files], {
     cwd: root,
     env: { ...process.env, ...env },

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { GatewayAccount } from '#gateways'
-import { type AppUnderTest, createAppDatabase, openApp } from '#harness/app'
+import { createAppDatabase, openApp } from '#harness/app'
+import { dieAtWork } from '#harness/die-at-work'
 import { createPuppet, type FaultKind } from '#harness/faults'
 import { openGateway } from '#harness/gateway'
-import { postedPayments } from '#harness/load'
-import { chargeSucceeded } from '#harness/stripe-events'
 import { until } from '#harness/until'
-import { verifyLedger } from '#ledger'
 
 // A 2xx is sent only after the log has it. Whoever was answered is paid, whatever dies at whichever statement: first the
 // door, then the loops behind it. The whole database dying under load is incidents 1 and 26.
@@ -52,26 +50,8 @@ test('the door dies or is cut off at each statement: what it acknowledged is pro
   for (const { id } of retried) assert.equal(gateway.intentsOf(id).length, 1)
 })
 
-test('a process dies at each statement of its work: all that was accepted is posted, once', async (t) => {
-  const { url } = await createAppDatabase(t)
-  const survivor = await openApp(t, { url })
-  let at = 0
-  let isThrough = false
-  while (!isThrough) {
-    at++
-    isThrough = await workUntilDeath(t, url, survivor, at)
-  }
-  await survivor.start()
-  await survivor.settle()
-  const posted = await postedPayments(survivor)
-  assert.equal(posted.size, at)
-  assert.deepEqual(
-    [...posted].filter(([, n]) => n !== 1),
-    [],
-  )
-  assert.deepEqual((await verifyLedger(survivor.databases.read)).findings, [])
-  assert.ok(at > 10, `a payment’s way through the loops has more statements than ${at}`)
-})
+test('a process dies at every third statement of its work: all that was accepted is posted, once', (t) =>
+  dieAtWork(t, 3))
 
 type DoorFault = { url: string; accounts: readonly GatewayAccount[]; kind: FaultKind; at: number; name: string }
 
@@ -92,26 +72,4 @@ async function payAtFault(t: Ending, { url, accounts, kind, at, name }: DoorFaul
   if (puppet.isDead()) app.abandon()
   else t.after(() => puppet.close())
   return isAnswered ?? false
-}
-
-/** Lets a process die at the given statement of its work on one payment. Whether it got through without. */
-async function workUntilDeath(t: Ending, url: string, survivor: AppUnderTest, at: number): Promise<boolean> {
-  const name = `victim_${at}`
-  const puppet = createPuppet({ url, name })
-  const { database: work, clock } = puppet
-  const victim = await openApp(t, { url, process: name, databases: { work }, clock })
-  await victim.start()
-  await survivor.webhook(chargeSucceeded(`pay${at}`))
-  puppet.arm({ at, kind: 'die' })
-  let isPosted = false
-  await until('it is dead or done', async () => {
-    isPosted = (await postedPayments(survivor)).has(`pay${at}`)
-    return isPosted || puppet.isDead()
-  })
-  if (!puppet.isDead()) await puppet.kill()
-  victim.abandon()
-  // As if its leases had run out: waiting for it is incident 5.
-  await survivor.rows(`update log.lease set expires_at = '-infinity' where owner = $1`, [name])
-  await survivor.rows('delete from log.member where process = $1', [name])
-  return isPosted
 }
